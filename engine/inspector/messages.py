@@ -1,0 +1,256 @@
+"""What crosses between the screen and the inspector process, one JSON object a line each way.
+
+Requests carry the preset's text, never a handle: the process keeps what it has opened by content, and may be
+restarted at any time without the screen having to tell it anything again.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from engine.encode.encoding import TokenSequence
+
+Split = Literal["train", "eval"]
+
+
+@dataclass(frozen=True, slots=True)
+class PresetText:
+    """A preset as it stands in the editor: its text, and the file it belongs to (paths are relative to that)."""
+
+    text: str
+    path: str
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Open the preset's data and tokenizer, and say what they are. Answered by Description."""
+
+    preset: PresetText
+    kind: Literal["describe"] = "describe"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeRows:
+    """Encode rows start to stop (exclusive) of a split, in source order. Answered by Rows."""
+
+    preset: PresetText
+    start: int
+    stop: int
+    split: Split = "train"
+    kind: Literal["encode_rows"] = "encode_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Check the whole data set. Answered by Progress messages, then a CheckReport."""
+
+    preset: PresetText
+    kind: Literal["check"] = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Give up the request with this number; it is answered by a Failure with `cancelled` set."""
+
+    request: int
+    kind: Literal["cancel"] = "cancel"
+
+
+Request = Describe | EncodeRows | Check | Cancel
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDescription:
+    """One data set of the preset: how many rows (None: not known yet), its columns, its format and why that one."""
+
+    path: str
+    rows: int | None
+    columns: tuple[str, ...]
+    format: str
+    reason: str
+    split: Split = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerDescription:
+    """The tokenizer as loaded. `template` names the chat template in use and where it is from."""
+
+    name: str
+    vocabulary: int
+    bos: str | None
+    eos: str | None
+    pad: str | None
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a preset opens: model kind, sources, tokenizer. `train_rows` and `eval_rows` are None where unknown."""
+
+    model_kind: Literal["pair", "steps"]
+    sources: tuple[SourceDescription, ...]
+    tokenizer: TokenizerDescription
+    train_rows: int | None
+    eval_rows: int | None
+    notices: tuple[str, ...] = ()
+    kind: Literal["description"] = "description"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """A row's finding, for the screen."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One sample as the screen shows it.
+
+    `sequences` holds chosen and rejected for a pair, the one sequence for steps, and nothing for a row that was
+    refused before it had tokens. `shared_prefix` counts in the sequences as shown, before any cut. `raw` is the row's
+    columns as JSON text, so that an odd row (huge, nested, lone surrogates) costs the wire nothing but its length.
+    """
+
+    dataset: int
+    row: int
+    item: int
+    model_kind: Literal["pair", "steps"]
+    kept: bool
+    raw: str
+    sequences: tuple[TokenSequence, ...] = ()
+    shared_prefix: int = 0
+    margin: float | None = None
+    reason: str | None = None
+    message: str | None = None
+    findings: tuple[FindingView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows asked for, in source order; `total` is the number of rows in the split (None: not known yet)."""
+
+    rows: tuple[RowView, ...]
+    total: int | None
+    kind: Literal["rows"] = "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long request is. `total` is None where unknown."""
+
+    phase: str
+    done: int
+    total: int | None
+    kind: Literal["progress"] = "progress"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSummary:
+    """A finding over a data set: how many rows have it, the first 100 of them as (data set, row), and what to do."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    count: int
+    rows: tuple[tuple[int, int], ...]
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Token counts before any cut, as a histogram: `counts[i]` sequences have `edges[i]` to `edges[i + 1] - 1`."""
+
+    edges: tuple[int, ...]
+    counts: tuple[int, ...]
+    minimum: int
+    median: int
+    p95: int
+    maximum: int
+    tokens: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The result of a check: the ledger, findings (gravest first), lengths by name, the training set's digest.
+
+    `lengths` has chosen and rejected for pairs; sequence, step and steps (a row) for stepwise data.
+    `statistics` holds what the checks measured by name: length_baseline, positive_rate, majority_baseline and so on.
+    """
+
+    rows: int
+    kept: int
+    dropped: dict[str, int]
+    digest: str
+    findings: tuple[FindingSummary, ...]
+    lengths: dict[str, Lengths]
+    statistics: dict[str, float] = field(default_factory=dict)
+    eval_rows: int = 0
+    eval_kept: int = 0
+    eval_dropped: dict[str, int] = field(default_factory=dict)
+    kind: Literal["check_report"] = "check_report"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that could not be answered: what went wrong, where, what to do. The traceback is in the log."""
+
+    what: str
+    where: str = ""
+    advice: str = ""
+    cancelled: bool = False
+    kind: Literal["failure"] = "failure"
+
+
+Answer = Description | Rows | CheckReport | Failure
+Reply = Answer | Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A request on the wire. Requests are numbered by the screen; every reply names its request."""
+
+    request: int
+    body: Request
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnvelope:
+    """A reply on the wire."""
+
+    request: int
+    body: Reply
+
+
+REQUEST_WIRE: TypeAdapter[Envelope] = TypeAdapter(Envelope)
+REPLY_WIRE: TypeAdapter[ReplyEnvelope] = TypeAdapter(ReplyEnvelope)
+
+
+def preview_object(view: RowView) -> dict[str, Any]:
+    """The object that `preview --json` prints for one row (the command-line contract in docs/command-line.md)."""
+    head: dict[str, Any] = {"dataset": view.dataset, "row": view.row, "kind": view.model_kind, "kept": view.kept}
+    if view.item:
+        head["item"] = view.item
+    if view.reason is not None:
+        head |= {"reason": view.reason, "message": view.message}
+    if view.sequences:
+        kept = [(s, slice(s.kept_start, s.kept_end)) for s in view.sequences]
+        if view.model_kind == "pair":
+            (chosen, of_chosen), (rejected, of_rejected) = kept
+            head |= {
+                "chosen_ids": chosen.ids[of_chosen],
+                "rejected_ids": rejected.ids[of_rejected],
+                "chosen_pooled": chosen.pooled - chosen.kept_start,
+                "rejected_pooled": rejected.pooled - rejected.kept_start,
+                "shared_prefix": view.shared_prefix,
+                "margin": view.margin,
+            }
+        else:
+            sequence, of_sequence = kept[0]
+            head |= {"input_ids": sequence.ids[of_sequence], "labels": sequence.labels[of_sequence]}
+    return head | {"findings": [finding.code for finding in view.findings]}
