@@ -179,7 +179,7 @@ _TABLE: tuple[Code, ...] = (
         WARNING,
         "row",
         "no space between prompt and answer",
-        "In a plain-text layout the two are joined as they stand: the last word of one runs into the first of the other.",
+        "In a plain-text layout the two are joined as they stand, and the last word of one runs into the next.",
         "End the prompt with a space or newline, or begin the answers with one.",
         '{"prompt": "The sky is", "chosen": "blue", "rejected": "green"}',
     ),
