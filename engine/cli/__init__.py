@@ -1,0 +1,1 @@
+"""The command line: everything the screen does can be done without it."""

@@ -1,0 +1,108 @@
+"""`preview`: rows of a preset as the model will be fed them, token by token."""
+
+import argparse
+import json
+import re
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from engine.inspector.messages import RowView, preview_object
+from engine.preset.load import load_preset
+from engine.visible import visible
+
+DEFAULT_ROWS = "0:10"
+
+
+def add_preview_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the `preview` command."""
+    parser = commands.add_parser("preview", help="show rows as the model will be fed them")
+    parser.add_argument("preset", metavar="PRESET", help="a preset's name or path")
+    parser.add_argument("--rows", metavar="A:B", type=row_range, help=f"rows A to B, B excluded (default {DEFAULT_ROWS})")
+    parser.add_argument("--split", choices=("train", "eval"), default="train", help="which rows (default train)")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of the preset")
+    parser.add_argument("--json", action="store_true", help="one JSON object a row, and nothing else")
+    parser.set_defaults(run=run)
+
+
+def row_range(text: str) -> tuple[int, int | None]:
+    """`A:B`, `A:`, `:B` or `A` as (start, stop); an open end is None. Raises argparse.ArgumentTypeError."""
+    match = re.fullmatch(r"(\d*)(:?)(\d*)", text.strip())
+    if match is None or not (match[1] or match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of rows such as 40:60")
+    start = int(match[1] or 0)
+    if not match[2]:
+        return start, start + 1
+    return start, int(match[3]) if match[3] else None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the rows asked for; exit code 0, also where rows are refused (that is what one looks for)."""
+    from engine.prepare import encode_rows, open_preset, view_row
+
+    opened = open_preset(load_preset(arguments.preset, arguments.set))
+    start, stop = arguments.rows or row_range(DEFAULT_ROWS)
+    console = Console(highlight=False, soft_wrap=True)
+    if not arguments.json:
+        console.print(_heading(opened, arguments.split))
+    shown = 0
+    for encoded in encode_rows(opened, arguments.split, start, stop):
+        view = view_row(opened, *encoded)
+        shown += 1
+        if arguments.json:
+            sys.stdout.write(json.dumps(preview_object(view)) + "\n")
+        else:
+            console.print(row_text(view))
+    if not shown and not arguments.json:
+        total = len(opened.split(arguments.split))
+        console.print(Text(f"The {arguments.split} split has {total} rows; none of them lies in the range asked for."))
+    return 0
+
+
+def _heading(opened: Any, split: str) -> Text:
+    heading = Text()
+    for source in opened.split(split).sources:
+        heading.append(f"{visible(source.config.path)}  ", "bold")
+        heading.append(f"{len(source.source)} rows · {source.format.name}: {visible(source.format.reason)}\n")
+    heading.append("dim: shared prefix and masked tokens · ▲ the reward is read here · struck through: cut away\n", "dim")
+    return heading
+
+
+def row_text(view: RowView) -> Text:
+    """One row as coloured text: its header, its sequences token by token, its findings."""
+    text = Text()
+    item = f".{view.item}" if view.item else ""
+    text.append(f"── row {view.row}{item}", "bold")
+    if view.dataset:
+        text.append(f" of data set {view.dataset}")
+    text.append("  kept" if view.kept else f"  dropped: {view.reason}", "green" if view.kept else "red")
+    if view.message:
+        text.append(f"  {visible(view.message)}")
+    text.append("\n")
+    names = ("chosen", "rejected") if view.model_kind == "pair" else ("steps",)
+    for name, sequence in zip(names, view.sequences, strict=False):
+        text.append(f"{name} ", "bold green" if name != "rejected" else "bold red")
+        kept = sequence.kept_end - sequence.kept_start
+        text.append(f"{kept} tokens", "dim")
+        if kept < len(sequence.ids):
+            text.append(f", {len(sequence.ids) - kept} cut", "yellow")
+        text.append("\n")
+        for i, piece in enumerate(sequence.pieces):
+            cut = not sequence.kept_start <= i < sequence.kept_end
+            shared = view.model_kind == "pair" and i < view.shared_prefix
+            label = sequence.labels[i]
+            masked = view.model_kind == "steps" and label == -100
+            style = "strike dim" if cut else "cyan" if sequence.special[i] else "dim" if shared or masked else ""
+            # Token boundaries show as alternating underlines, which survive a terminal without colours.
+            text.append(visible(piece), f"{style} underline".strip() if i % 2 else style)
+            if view.model_kind == "steps" and not masked:
+                text.append(f"⟨{label:g}⟩", "bold green" if label >= 0.5 else "bold red")
+            if i == sequence.pooled and not cut:
+                text.append("▲", "bold yellow")
+        text.append("\n")
+    for finding in view.findings:
+        text.append(f"  {finding.severity}: {finding.code}  ", {"error": "red", "warning": "yellow"}.get(finding.severity, "cyan"))
+        text.append(f"{visible(finding.message)}\n")
+    return text

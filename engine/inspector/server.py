@@ -1,0 +1,132 @@
+"""The inspector's process: reads requests from stdin, answers on stdout, one JSON object a line.
+
+Two workers: one for what a person waits for (descriptions, rows), one for checks of whole data sets. Each keeps what
+it opened for itself, since a tokenizer is not safe to share between threads.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.check.report import check
+from engine.error import EngineError
+from engine.inspector.messages import (
+    REPLY_WIRE,
+    REQUEST_WIRE,
+    Answer,
+    Cancel,
+    Check,
+    Describe,
+    EncodeRows,
+    Envelope,
+    Failure,
+    PresetText,
+    Progress,
+    Reply,
+    ReplyEnvelope,
+    Rows,
+)
+from engine.preset.load import parse_preset
+from engine.preset.problem import PresetError
+from engine.prepare import Cancelled, OpenCache, Opened, describe, open_preset, view_rows
+
+log = logging.getLogger(__name__)
+
+
+class Replies:
+    """Where replies go: whole lines, from either worker."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, request: int, reply: Reply) -> None:
+        """Write one reply; a screen that has gone away is not an error here (stdin's end stops the process)."""
+        line = REPLY_WIRE.dump_json(ReplyEnvelope(request, reply)) + b"\n"
+        with self._lock:
+            try:
+                self._stream.write(line)
+                self._stream.flush()
+            except BrokenPipeError:
+                log.info("nobody reads the replies any more")
+
+
+class Worker(threading.Thread):
+    """Answers the requests of its inbox one after the other."""
+
+    def __init__(self, replies: Replies, cancelled: set[int]) -> None:
+        super().__init__(daemon=True)
+        self.inbox: queue.SimpleQueue[Envelope] = queue.SimpleQueue()
+        self._replies = replies
+        self._cancelled = cancelled
+        self._cache = OpenCache()
+
+    def run(self) -> None:
+        """Answer requests until the process ends."""
+        while True:
+            envelope = self.inbox.get()
+            self._replies.send(envelope.request, self._answer(envelope))
+            self._cancelled.discard(envelope.request)
+
+    def _answer(self, envelope: Envelope) -> Answer:
+        def cancelled() -> bool:
+            return envelope.request in self._cancelled
+
+        def progress(progress: Progress) -> None:
+            self._replies.send(envelope.request, progress)
+
+        try:
+            if cancelled():
+                raise Cancelled
+            match envelope.body:
+                case Describe(preset=preset):
+                    return describe(self._open(preset))
+                case EncodeRows(preset=preset, start=start, stop=stop, split=split):
+                    opened = self._open(preset)
+                    return Rows(view_rows(opened, split, start, stop), len(opened.split(split)))
+                case Check(preset=preset):
+                    return check(self._open(preset), progress, cancelled)
+                case Cancel():
+                    raise AssertionError("cancellations never reach a worker")
+        except Cancelled:
+            return Failure("cancelled", cancelled=True)
+        except PresetError as error:
+            return Failure("\n".join(str(problem) for problem in error.problems), advice="Mend the preset.")
+        except EngineError as error:
+            log.info("refused: %s", error, exc_info=True)
+            return Failure(error.what, error.where, error.advice)
+        except Exception as error:
+            log.exception("request %s failed", envelope.request)
+            return Failure(
+                f"{type(error).__name__}: {error}", advice="This is a defect of rm-workbench; its log has the details."
+            )
+
+    def _open(self, preset: PresetText) -> Opened:
+        return open_preset(parse_preset(preset.text, Path(preset.path), preset.overrides), self._cache)
+
+
+def serve() -> int:
+    """Answer requests until stdin ends; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What a library prints must not land among the replies: they keep the real stdout, everybody else gets stderr.
+    replies_stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    cancelled: set[int] = set()
+    replies = Replies(replies_stream)
+    for_view, for_checks = Worker(replies, cancelled), Worker(replies, cancelled)
+    for_view.start()
+    for_checks.start()
+    for line in sys.stdin.buffer:
+        envelope = REQUEST_WIRE.validate_json(line)
+        match envelope.body:
+            case Cancel(request=request):
+                cancelled.add(request)
+            case Check():
+                for_checks.inbox.put(envelope)
+            case _:
+                for_view.inbox.put(envelope)
+    return 0

@@ -1,0 +1,335 @@
+"""Preset to data: what the preset opens, its rows encoded for view, and the encoded sets that training consumes.
+
+Preview, checks, trainer and scorer all come through here, and all of them call the one `encode_batch`: what is shown is
+what is trained.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from engine.check.row import row_findings
+from engine.encode.digest import Digest
+from engine.encode.encoder import Encoder, encode_batch, make_encoder
+from engine.encode.encoding import EncodedRow
+from engine.encode.kept import KeptRows
+from engine.encode.tokenizer import load_tokenizer
+from engine.encode.view import token_sequences
+from engine.error import EngineError
+from engine.finding import Ledger
+from engine.format.choose import Format, choose_format
+from engine.inspector.messages import (
+    Description,
+    FindingView,
+    Progress,
+    RowView,
+    SourceDescription,
+    Split,
+    TokenizerDescription,
+)
+from engine.preset.load import LoadedPreset
+from engine.preset.schema import DatasetConfig, Preset
+from engine.sample import SampleId
+from engine.source.open import open_source
+from engine.source.row import Row, Source
+
+CHUNK = 1000
+"""Rows encoded at a time: enough for the tokenizer's threads, little enough that a cancel is heard at once."""
+
+LOOKED_AT = 20
+"""Rows that a format is detected from."""
+
+
+class PrepareError(EngineError):
+    """Nothing is left to train on, or the preset's data cannot be put together."""
+
+
+class Cancelled(Exception):
+    """Raised when the caller's `cancelled` said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSource:
+    """One data set of the preset, opened: its rows, and the format that turns them into samples."""
+
+    dataset: int
+    config: DatasetConfig
+    source: Source
+    format: Format
+    encoder: Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRows:
+    """The rows of a split in source order, by position: position p is row `rows[p]` of the data sets laid end to end.
+
+    `rows` is a range where the split takes all of them, else an array of int64.
+    """
+
+    sources: tuple[OpenedSource, ...]
+    rows: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def locate(self, start: int, stop: int) -> Iterator[tuple[OpenedSource, int]]:
+        """The (data set, row) of positions start to stop (exclusive), clipped to the split."""
+        bounds = np.cumsum([0, *(len(opened.source) for opened in self.sources)])
+        for position in range(max(start, 0), min(stop, len(self.rows))):
+            overall = int(self.rows[position])
+            which = int(np.searchsorted(bounds, overall, side="right")) - 1
+            yield self.sources[which], overall - int(bounds[which])
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A preset, opened: tokenizer, data sets, and which of their rows train and which evaluate."""
+
+    loaded: LoadedPreset
+    tokenizer: PreTrainedTokenizerBase
+    sources: tuple[OpenedSource, ...]
+    train: SplitRows
+    eval: SplitRows
+
+    def split(self, split: Split) -> SplitRows:
+        """The rows of one split."""
+        return self.train if split == "train" else self.eval
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSet:
+    """What training (or evaluation) consumes: the kept rows in source order, the ledger, and their digest."""
+
+    rows: KeptRows
+    ledger: Ledger
+    digest: str
+    findings: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Both splits, encoded. `eval` is None where the preset sets nothing aside."""
+
+    train: EncodedSet
+    eval: EncodedSet | None
+
+
+@dataclass(slots=True)
+class OpenCache:
+    """What one worker keeps open between presets that share a tokenizer or a data set (as every edit's do)."""
+
+    tokenizers: dict[Hashable, PreTrainedTokenizerBase] = field(default_factory=dict)
+    sources: dict[Hashable, Source] = field(default_factory=dict)
+
+    LIMIT = 8
+
+
+def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
+    """Open a preset's tokenizer and data sets, and decide each data set's format. Rows stay unread but for the first.
+
+    Raises TokenizerError, SourceError, TemplateError, FormatError or PrepareError (all EngineErrors).
+    """
+    cache = cache or OpenCache()
+    preset = loaded.preset
+    base = loaded.path.parent
+    tokenizer = _remembered(cache.tokenizers, _tokenizer_key(preset, base), lambda: load_tokenizer(preset, base))
+
+    def opened(dataset: int, config: DatasetConfig, evaluating: bool) -> OpenedSource:
+        source = _remembered(cache.sources, _source_key(config, base), lambda: open_source(config, base))
+        first_rows = [source[i] for i in range(min(LOOKED_AT, len(source)))]
+        format_ = choose_format(config.type, source.columns, first_rows, config, preset.model_kind)
+        encoder = make_encoder(preset, config, tokenizer, format_, evaluating=evaluating)
+        return OpenedSource(dataset, config, source, format_, encoder)
+
+    train = tuple(opened(i, config, False) for i, config in enumerate(preset.datasets))
+    held_out = tuple(opened(len(train) + i, config, True) for i, config in enumerate(preset.test_datasets))
+    if held_out:
+        splits = SplitRows(train, range(_rows(train))), SplitRows(held_out, range(_rows(held_out)))
+        return Opened(loaded, tokenizer, train + held_out, *splits)
+    train_rows, eval_rows = _set_aside(_rows(train), preset.val_set_size, preset.seed)
+    evaluating = tuple(opened(i, config, True) for i, config in enumerate(preset.datasets)) if len(eval_rows) else train
+    return Opened(loaded, tokenizer, train, SplitRows(train, train_rows), SplitRows(evaluating, eval_rows))
+
+
+def encode_rows(
+    opened: Opened,
+    split: Split,
+    start: int = 0,
+    stop: int | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[OpenedSource, Row, EncodedRow]]:
+    """Encode positions start to stop (exclusive) of a split, in source order: one triple a sample, kept or refused.
+
+    The row comes along as it was read, for whoever looks at it. Raises Cancelled.
+    """
+    rows = opened.split(split)
+    located = rows.locate(start, len(rows) if stop is None else stop)
+    while chunk := list(islice(located, CHUNK)):
+        if cancelled():
+            raise Cancelled
+        for source, indexes in _by_source(chunk):
+            numbered = [(SampleId(source.dataset, i), source.source[i]) for i in indexes]
+            by_id = {sample.row: row for sample, row in numbered}
+            for encoded in encode_batch(source.encoder, numbered):
+                yield source, by_id[encoded.id.row], encoded
+
+
+def view_rows(opened: Opened, split: Split, start: int, stop: int) -> tuple[RowView, ...]:
+    """Encode positions start to stop (exclusive) of a split for a person to look at, findings included."""
+    return tuple(view_row(opened, *encoded) for encoded in encode_rows(opened, split, start, stop))
+
+
+def view_row(opened: Opened, source: OpenedSource, row: Row, encoded: EncodedRow) -> RowView:
+    """One sample as the screen shows it; its ids are those that `encode_batch` gave."""
+    findings = encoded.findings + row_findings(source.encoder, row, encoded)
+    shared = getattr(encoded.encoding, "shared_prefix", 0)
+    return RowView(
+        dataset=encoded.id.dataset,
+        row=encoded.id.row,
+        item=encoded.id.item,
+        model_kind=opened.loaded.preset.model_kind,
+        kept=encoded.kept,
+        raw=_as_json(row),
+        sequences=token_sequences(source.encoder, row, encoded),
+        shared_prefix=shared,
+        margin=getattr(encoded.encoding, "margin", None),
+        reason=encoded.refusal.reason if encoded.refusal else None,
+        message=encoded.refusal.message if encoded.refusal else None,
+        findings=tuple(FindingView(f.code, f.severity.value, f.message) for f in findings),
+    )
+
+
+def prepare(
+    opened: Opened,
+    progress: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Prepared:
+    """Encode both splits. Raises PrepareError where nothing is left to train on, and Cancelled."""
+    train = _encode_split(opened, "train", progress, cancelled)
+    if not train.ledger.kept:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in train.ledger.dropped.items())
+        raise PrepareError(
+            f"None of the {train.ledger.rows} training rows can be trained on ({reasons or 'there are no rows'}).",
+            str(opened.loaded.path),
+            f"See why row by row: rm-workbench preview {opened.loaded.name}",
+        )
+    return Prepared(train, _encode_split(opened, "eval", progress, cancelled) if len(opened.eval) else None)
+
+
+def describe(opened: Opened) -> Description:
+    """What the preset opened, in words."""
+    tokenizer = opened.tokenizer
+    train, held_out = opened.train, opened.eval
+    return Description(
+        model_kind=opened.loaded.preset.model_kind,
+        sources=tuple(
+            SourceDescription(
+                path=source.config.path,
+                rows=len(source.source),
+                columns=source.source.columns,
+                format=source.format.name,
+                reason=source.format.reason,
+                split="train" if source.dataset < len(opened.loaded.preset.datasets) else "eval",
+            )
+            for source in opened.sources
+        ),
+        tokenizer=TokenizerDescription(
+            name=str(opened.loaded.preset.base_model),
+            vocabulary=len(tokenizer),
+            bos=tokenizer.bos_token,
+            eos=tokenizer.eos_token,
+            pad=tokenizer.pad_token,
+            template=opened.sources[0].encoder.template_name if opened.sources else "",
+        ),
+        train_rows=len(train),
+        eval_rows=len(held_out),
+        notices=tuple(str(notice) for notice in opened.loaded.notices),
+    )
+
+
+def _encode_split(
+    opened: Opened, split: Split, progress: Callable[[Progress], None], cancelled: Callable[[], bool]
+) -> EncodedSet:
+    rows, digest = KeptRows(), Digest()
+    reasons: Counter[str] = Counter()
+    findings: Counter[str] = Counter()
+    total = len(opened.split(split))
+    seen_rows = 0
+    seen: set[bytes] = set()
+    for seen_rows, (_, _, encoded) in enumerate(encode_rows(opened, split, cancelled=cancelled), start=1):
+        findings.update(finding.code for finding in encoded.findings)
+        if encoded.refusal:
+            reasons[encoded.refusal.reason] += 1
+        else:
+            rows.append(encoded)
+            digest.update(encoded)
+        if seen_rows % CHUNK == 0:
+            progress(Progress(f"encoding {split} rows", seen_rows, total))
+    progress(Progress(f"encoding {split} rows", seen_rows, total))
+    return EncodedSet(rows, Ledger.of(len(rows), reasons), digest.hexdigest(), findings)
+
+
+def _set_aside(rows: int, val_set_size: float, seed: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Which rows train and which evaluate: a seeded draw, a fraction below 1 or a count from 1 on."""
+    count = int(val_set_size) if val_set_size >= 1 else round(rows * val_set_size)
+    if not count:
+        return range(rows), range(0)
+    if count >= rows:
+        raise PrepareError(
+            f"val_set_size sets {count} of {rows} rows aside for evaluation, which leaves none to train on.",
+            advice="Make val_set_size smaller.",
+        )
+    held_out = np.zeros(rows, dtype=bool)
+    held_out[np.random.default_rng(seed).permutation(rows)[:count]] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)  # type: ignore[return-value]
+
+
+def _rows(sources: Sequence[OpenedSource]) -> int:
+    return sum(len(opened.source) for opened in sources)
+
+
+def _by_source(chunk: Sequence[tuple[OpenedSource, int]]) -> Iterator[tuple[OpenedSource, list[int]]]:
+    """Consecutive rows of one data set, together."""
+    run: list[int] = []
+    for position, (source, row) in enumerate(chunk):
+        run.append(row)
+        if position + 1 == len(chunk) or chunk[position + 1][0] is not source:
+            yield source, run
+            run = []
+
+
+def _as_json(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=True, indent=2, default=str) if isinstance(row, dict) else str(row)
+
+
+def _remembered[T](kept: dict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
+    if key not in kept:
+        made = make()
+        while len(kept) >= OpenCache.LIMIT:
+            del kept[next(iter(kept))]
+        kept[key] = made
+    return kept[key]
+
+
+def _tokenizer_key(preset: Preset, base: Path) -> Hashable:
+    settings = preset.model_dump_json(include={"base_model", "tokenizer_config", "tokenizer_type", "special_tokens", "tokens", "trust_remote_code"})
+    return settings, base, _stamp(Path(str(preset.base_model)) / "tokenizer_config.json")
+
+
+def _source_key(config: DatasetConfig, base: Path) -> Hashable:
+    return config.model_dump_json(), base, _stamp(Path(config.path)), _stamp(base / config.path)
+
+
+def _stamp(path: Path) -> Any:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size
