@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.source.source import Row, RowError, SourceError
+from engine.source.row import Row, RowError, SourceError
 
 _BATCH = 1024
 _CACHE_BYTES = 256 << 20

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from engine.source.source import Row, Source, fingerprint_of
+from engine.source.row import Row, Source, fingerprint_of
 
 
 class Concatenated:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.source.jsonlines import UTF8_BOM
-from engine.source.source import Row, RowError, SourceError
+from engine.source.row import Row, RowError, SourceError
 
 _STEP = 1024
 

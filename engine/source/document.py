@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.source.jsonlines import columns_of
-from engine.source.source import Row, RowError, SourceError
+from engine.source.row import Row, RowError, SourceError
 
 _PEEK = 64
 

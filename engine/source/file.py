@@ -9,7 +9,7 @@ from engine.source.columnar import Arrow, Parquet
 from engine.source.delimited import Delimited
 from engine.source.document import read_document
 from engine.source.jsonlines import JsonLines, parse
-from engine.source.source import RowError, Source, SourceError, file_fingerprint
+from engine.source.row import RowError, Source, SourceError, file_fingerprint
 
 Kind = Literal["json", "csv", "tsv", "parquet", "arrow"]
 

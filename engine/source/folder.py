@@ -10,7 +10,7 @@ from typing import Any
 from engine.source.columnar import Arrow
 from engine.source.combine import concatenated
 from engine.source.file import DS_TYPES, kind_by_name, open_file
-from engine.source.source import Source, SourceError, fingerprint_of
+from engine.source.row import Source, SourceError, fingerprint_of
 
 Splits = Mapping[str, Callable[[], Source]]
 

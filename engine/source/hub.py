@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.source.combine import concatenated
 from engine.source.file import open_file
-from engine.source.source import Row, Source, SourceError
+from engine.source.row import Row, Source, SourceError
 from engine.source.splits import choose_split
 
 if TYPE_CHECKING:

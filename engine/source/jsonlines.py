@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.source.source import Row, RowError
+from engine.source.row import Row, RowError
 
 UTF8_BOM = b"\xef\xbb\xbf"
 _FIRST_BLOCK = 1 << 18

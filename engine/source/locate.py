@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.source.file import KINDS
-from engine.source.source import SourceError
+from engine.source.row import SourceError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _DATA_ENDINGS = {*KINDS, ".gz", ".txt", ".zip", ".zst", ".xlsx", ".yaml", ".yml"}

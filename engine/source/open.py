@@ -8,7 +8,7 @@ from engine.source.file import DS_TYPES, open_file
 from engine.source.folder import Splits, folder_splits, is_saved, needs_hub_layout, opener_of, saved_splits
 from engine.source.hub import open_hub
 from engine.source.locate import find_local, looks_local, missing, nearest
-from engine.source.source import Source, SourceError
+from engine.source.row import Source, SourceError
 from engine.source.splits import choose_split
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from engine.source.combine import Sliced, concatenated
-from engine.source.source import Source, SourceError
+from engine.source.row import Source, SourceError
 
 _PART = re.compile(r"(?P<name>[^\[\]]+?)(?:\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?")
 
