@@ -29,6 +29,8 @@ def test_characters_to_keep_pass():
 def test_nothing_that_acts_on_a_terminal_or_hides_passes():
     passed = [chr(c) for c in range(0x110000) if visible(chr(c)) == chr(c)]
     acting = {c for c in passed if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}}
-    hiding = {c for c in passed if unicodedata.bidirectional(c) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI"}}
+    hiding = {
+        c for c in passed if unicodedata.bidirectional(c) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI"}
+    }
     assert not acting
     assert not hiding

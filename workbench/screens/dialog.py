@@ -1,0 +1,132 @@
+"""Short dialogs over a screen: a question with a few answers, a line of text, an error in full."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from workbench.screen_text import visible
+
+_CSS = """
+DialogScreen, Question, AskText, TroubleScreen {
+    align: center middle;
+    background: $background 60%;
+}
+.dialog {
+    width: 72; max-width: 96%; height: auto; max-height: 90%;
+    background: $panel; border: round $border; border-title-color: $foreground; padding: 1 2;
+}
+.dialog .answers { height: auto; margin-top: 1; align-horizontal: right; }
+.dialog Button {
+    margin-left: 1; min-width: 10; height: 1; border: none; padding: 0 1;
+    background: $surface-lighten-2; color: $foreground;
+}
+.dialog Button:focus { background: $primary; color: $background; text-style: bold; }
+.dialog Input { margin-top: 1; border: none; height: 1; padding: 0 1; background: $surface-lighten-1; }
+.dialog .where { color: $quiet; }
+.dialog VerticalScroll { height: auto; max-height: 14; margin-top: 1; }
+"""
+
+
+class Question(ModalScreen[str | None]):
+    """Asks, in plain words. `answers` are (value, label), the first is the default; Escape answers None."""
+
+    DEFAULT_CSS = _CSS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel"),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, title: str, text: str, answers: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._title, self._text, self._answers = title, text, tuple(answers)
+
+    def compose(self) -> ComposeResult:
+        """The question and a button for each answer."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(self._title)
+            yield Static(Content(self._text))
+            with Horizontal(classes="answers"):
+                for value, label in self._answers:
+                    yield Button(Content(label), id=f"answer-{value}")
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Give the answer."""
+        self.dismiss((event.button.id or "").removeprefix("answer-"))
+
+
+class AskText(ModalScreen[str | None]):
+    """Asks for one line of text; Escape answers None."""
+
+    DEFAULT_CSS = _CSS
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+
+    def __init__(self, title: str, text: str, value: str = "") -> None:
+        super().__init__()
+        self._title, self._text, self._value = title, text, value
+
+    def compose(self) -> ComposeResult:
+        """The question and the field."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(self._title)
+            yield Static(Content(self._text))
+            yield Input(self._value, select_on_focus=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Give the text."""
+        self.dismiss(event.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that went wrong: what, where, what to do, and the details for a bug report."""
+
+    what: str
+    where: str = ""
+    advice: str = ""
+    details: str = ""
+
+    def __str__(self) -> str:
+        """All of it, as it is copied."""
+        return "\n".join(part for part in (self.what, self.where, self.advice, self.details) if part)
+
+
+class TroubleScreen(ModalScreen[None]):
+    """An error in full, to read and to copy."""
+
+    DEFAULT_CSS = _CSS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "dismiss(None)", "Close"),
+        Binding("c,y", "copy", "Copy"),
+    ]
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__()
+        self._trouble = trouble
+
+    def compose(self) -> ComposeResult:
+        """What, where, advice, details, and the keys."""
+        trouble = self._trouble
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "What went wrong"
+            yield Static(Content.styled(visible(trouble.what, keep="\n"), "bold"))
+            if trouble.where:
+                yield Static(Content(visible(trouble.where)), classes="where")
+            if trouble.advice:
+                yield Static(Content(visible(trouble.advice, keep="\n")))
+            if trouble.details:
+                with VerticalScroll():
+                    yield Static(Content.styled(visible(trouble.details, keep="\n"), "$quiet"))
+            dialog.border_subtitle = "c copy · esc close"
+
+    def action_copy(self) -> None:
+        """Put all of it on the clipboard."""
+        self.app.copy_to_clipboard(str(self._trouble))
+        self.notify("Copied.", markup=False)

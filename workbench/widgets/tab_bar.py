@@ -1,0 +1,56 @@
+"""The bar on top of every screen: where one can go, and the preset that is open."""
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from workbench.modes import MODES, Mode
+from workbench.screen_text import visible
+from workbench.session import Session
+
+
+class _Tab(Static):
+    def __init__(self, mode: Mode, here: bool) -> None:
+        super().__init__(
+            Content.assemble((mode.key, "$quiet" if not here else ""), " ", mode.title), classes="-here" if here else ""
+        )
+        self.mode = mode
+        self.tooltip = mode.purpose.capitalize()
+
+    async def on_click(self) -> None:
+        await self.app.run_action(f"app.go('{self.mode.name}')")
+
+
+class TabBar(Horizontal):
+    """One line: the modes with their keys, and at the right the preset's name, marked where it is unsaved."""
+
+    DEFAULT_CSS = """
+    TabBar {
+        dock: top; height: 1; background: $panel;
+        _Tab { width: auto; padding: 0 1; color: $foreground 80%; }
+        _Tab:hover { background: $surface-lighten-2; }
+        _Tab.-here { background: $primary; color: $background; text-style: bold; }
+        #open-preset {
+            width: 1fr; padding: 0 1; color: $quiet; text-align: right; text-wrap: nowrap; text-overflow: ellipsis;
+        }
+    }
+    """
+
+    def __init__(self, here: str) -> None:
+        super().__init__()
+        self._here = here
+
+    def compose(self) -> ComposeResult:
+        """The tabs and the preset's name."""
+        for mode in MODES:
+            yield _Tab(mode, mode.name == self._here)
+        yield Static(id="open-preset")
+
+    def on_mount(self) -> None:
+        """Follow the session."""
+        self.watch(self.app, "session", self._show)
+
+    def _show(self, session: Session) -> None:
+        mark = Content.styled(" ● unsaved", "$warning") if session.unsaved else Content()
+        self.query_one("#open-preset", Static).update(Content(visible(session.name)) + mark)
