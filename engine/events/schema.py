@@ -39,8 +39,10 @@ class PhaseEvent:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """Training metrics of one optimizer step (names in docs/training.md). NaN and infinities travel as null, with
-    the metric's name in `not_finite`."""
+    """Training metrics of one optimizer step (names in docs/training.md).
+
+    NaN and infinities travel as null, with the metric's name in `not_finite`.
+    """
 
     step: int
     values: dict[str, float | None]
