@@ -98,7 +98,9 @@ def folder_splits(folder: Path, ds_type: str | None) -> Splits:
     grouped: dict[str, list[Path]] = {}
     for file, name in names.items():
         grouped.setdefault(name or "train", []).append(file)
-    return {name: opener_of(tuple(members), ds_type) for name, members in grouped.items()}
+    usual = [name for name in _KEYWORDS if name in grouped]
+    order = usual + [name for name in grouped if name not in usual]
+    return {name: opener_of(tuple(grouped[name]), ds_type) for name in order}
 
 
 def opener_of(files: tuple[Path, ...], ds_type: str | None) -> Callable[[], Source]:

@@ -3,6 +3,7 @@
 `datasets` is imported here only when such a data set is opened: it takes about a second.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,7 +132,8 @@ def _translated(error: Exception, path: str, name: str | None) -> SourceError:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "BuilderConfig" in text or "Config name is missing" in text:
         what = f"the data set has no subset {name!r}" if name else "the data set has several subsets"
-        return SourceError(what, path, f"Set `name` to one of them. {text}")
+        listed = re.search(r"\[([^\]]+)\]", str(error))
+        return SourceError(what, path, f"Set `name` to one of: {listed[1] if listed else text}.")
     if "script" in text.lower():
         advice = "Use a revision that holds plain files (often refs/convert/parquet), or a copy on this machine."
         return SourceError("the data set is made by a program of its own, which is not run", path, advice)
