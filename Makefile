@@ -24,7 +24,7 @@ $(READY_DEV): $(READY)
 	touch $@
 
 demo: $(READY)
-	@$(BIN)/python -m engine.demo.tour || exit $$?
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/rm-workbench demo-pairs; else exec $(BIN)/python -m engine.demo.tour; fi
 
 test: check
 	$(BIN)/python -m pytest
