@@ -105,7 +105,8 @@ class EventReader:
 def _parse(line: bytes) -> Any:
     """The line's JSON value, None where it has none.
 
-    pydantic's parser takes a quarter of the time of `json`, which is left with what it refuses: lone surrogates in a data set's text.
+    pydantic's parser takes a quarter of the time of `json`, which is left with what it refuses: lone surrogates in a
+    data set's text.
     """
     try:
         return from_json(line, allow_inf_nan=False)

@@ -40,7 +40,7 @@ def test_a_read_is_capped_and_goes_on_where_it_ended(tmp_path):
     while batch := reader.read(max_bytes=500):
         batches.append([record.seq for record in batch])
     assert max(map(len, batches)) <= 500 // len(line(0)) + 1
-    assert sum(batches, []) == list(range(100))
+    assert [seq for batch in batches for seq in batch] == list(range(100))
 
 
 def test_a_line_longer_than_the_cap_is_read_whole(tmp_path):
