@@ -1,0 +1,128 @@
+"""Which charts a run has, in the order of what one looks at first, and what its metrics are called on screen."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.events.alarms import LN_2
+from workbench.run_history import RunHistory
+from workbench.widgets.plot import Curve, Plot, Reference
+
+LABELS = {
+    "reward_mean": "reward mean",
+    "reward_std": "reward spread",
+    "reward_min": "reward min",
+    "reward_max": "reward max",
+    "chosen_reward": "chosen",
+    "rejected_reward": "rejected",
+    "grad_norm": "grad norm",
+    "learning_rate": "learning rate",
+    "tokens_per_second": "tokens/s",
+    "padding_fraction": "padding",
+    "step_time": "step seconds",
+    "balanced_accuracy": "balanced acc",
+    "f1_error": "F1 of errors",
+    "majority_baseline": "majority",
+    "positive_rate": "positive rate",
+}
+"""How a metric is called on screen, where not by its name with spaces."""
+
+_FRACTIONS = ("accuracy", "balanced_accuracy", "f1_error", "positive_rate", "padding_fraction", "majority_baseline")
+
+_PAIR = (
+    ("loss",),
+    ("accuracy",),
+    ("margin",),
+    ("chosen_reward", "rejected_reward"),
+    ("grad_norm",),
+    ("learning_rate",),
+    ("tokens_per_second",),
+    ("reward_std",),
+)
+_STEPS = (
+    ("loss",),
+    ("accuracy",),
+    ("balanced_accuracy",),
+    ("f1_error",),
+    ("grad_norm",),
+    ("learning_rate",),
+    ("tokens_per_second",),
+    ("positive_rate",),
+)
+_REFERENCES_ONLY = ("majority_baseline",)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRun:
+    """A run's history under the name that its curves carry."""
+
+    name: str
+    history: RunHistory
+
+
+def label_of(metric: str) -> str:
+    """What a metric is called on screen."""
+    return LABELS.get(metric, metric.replace("_", " "))
+
+
+def panels(history: RunHistory) -> list[Plot]:
+    """The charts of one run: training and evaluation together, what matters most first; nothing is left out."""
+    steps = history.start is not None and history.start.model_kind == "steps"
+    known = _STEPS if steps else _PAIR
+    rest = _rest([history], known)
+    plots = []
+    for number, metrics in enumerate((*known, *rest)):
+        curves = [
+            Curve("train" if len(metrics) == 1 else label_of(name), history.train[name], colour)
+            for colour, name in zip((0, 1), metrics, strict=False)
+            if name in history.train
+        ]
+        if len(metrics) == 1 and metrics[0] in history.evals:
+            curves.append(Curve("eval", history.evals[metrics[0]], 1, marks=True))
+        if curves or number < 2:
+            title = "rewards" if "chosen_reward" in metrics else label_of(metrics[0])
+            plots.append(_plot(title, metrics[0], curves, steps, history))
+    return plots
+
+
+def comparison(runs: Sequence[NamedRun]) -> list[Plot]:
+    """The charts of several runs, a curve for each; evaluation has charts of its own."""
+    steps = all(run.history.start is not None and run.history.start.model_kind == "steps" for run in runs)
+    known = _STEPS if steps else _PAIR
+    single = [(name,) for metrics in known for name in metrics]
+    names = [name for (name,) in (*single[:2], *single[2:], *_rest([run.history for run in runs], tuple(single)))]
+    plots = []
+    for name in names:
+        for what, marks in (("", False), ("eval ", True)):
+            curves = [
+                Curve(run.name, series, colour, marks)
+                for colour, run in enumerate(runs)
+                if (series := (run.history.evals if marks else run.history.train).get(name)) is not None
+            ]
+            if curves:
+                plots.append(_plot(what + label_of(name), name, curves, steps, runs[0].history))
+    return sorted(plots, key=lambda plot: _FIRST.index(plot.title) if plot.title in _FIRST else len(_FIRST))
+
+
+_FIRST = ("loss", "accuracy", "eval loss", "eval accuracy")
+
+
+def _plot(title: str, metric: str, curves: Iterable[Curve], steps: bool, history: RunHistory) -> Plot:
+    references: tuple[Reference, ...] = ()
+    if metric == "loss" and not steps:
+        references = (Reference(LN_2, "ln 2"),)
+    elif metric == "accuracy" and steps:
+        majority = history.latest_eval.get("majority_baseline") or history.latest.get("majority_baseline")
+        references = (Reference(majority, "majority"),) if majority else ()
+    elif metric in ("accuracy", "balanced_accuracy"):
+        references = (Reference(0.5, "chance"),)
+    elif metric in ("margin", "chosen_reward"):
+        references = (Reference(0.0, "0"),)
+    limits = (0.0, 1.0) if metric in _FRACTIONS else (-math.inf, math.inf)
+    return Plot(title, tuple(curves), references, limits=limits)
+
+
+def _rest(histories: Iterable[RunHistory], known: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    shown = {name for metrics in known for name in metrics} | set(_REFERENCES_ONLY)
+    names = dict.fromkeys(name for history in histories for name in (*history.train, *history.evals))
+    return [(name,) for name in names if name not in shown]

@@ -1,0 +1,107 @@
+"""The latest value of every metric that has no chart of its own on screen, each with a spark line."""
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.app import RenderResult
+from textual.strip import Strip
+from textual.widget import Widget
+
+from workbench.panels import label_of
+from workbench.run_history import RunHistory
+from workbench.widgets.series import Series
+from workbench.widgets.spark import spark
+from workbench.widgets.ticks import short_number
+
+_TILE = 26
+_LABEL = 13
+_VALUE = 7
+_ORDER = (
+    "eval_loss",
+    "eval_accuracy",
+    "margin",
+    "chosen_reward",
+    "rejected_reward",
+    "reward_std",
+    "eval_margin",
+    "balanced_accuracy",
+    "eval_balanced_accuracy",
+    "f1_error",
+    "grad_norm",
+    "learning_rate",
+    "tokens_per_second",
+    "padding_fraction",
+    "step_time",
+)
+
+
+class MetricTiles(Widget):
+    """A few lines of tiles; what does not fit is left to the charts."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tiles--label", "tiles--value", "tiles--spark", "tiles--eval"}
+    DEFAULT_CSS = """
+    MetricTiles {
+        height: 3;
+        & > .tiles--label { color: $text-muted; }
+        & > .tiles--value { color: $foreground; text-style: bold; }
+        & > .tiles--eval { color: $warning; text-style: bold; }
+        & > .tiles--spark { color: $primary 70%; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._tiles: list[tuple[str, float | None, Series, bool]] = []
+        self._strips: list[Strip] | None = None
+
+    def show(self, history: RunHistory) -> None:
+        """Show the latest values of `history`."""
+        self._tiles = []
+        for name in _ORDER:
+            evaluation = name.startswith("eval_")
+            plain = name.removeprefix("eval_")
+            series = (history.evals if evaluation else history.train).get(plain)
+            if series is not None:
+                latest = (history.latest_eval if evaluation else history.latest).get(plain)
+                self._tiles.append((("eval " if evaluation else "") + label_of(plain), latest, series, evaluation))
+        self._strips = None
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        """Never used: the tiles are drawn by line."""
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """One line of tiles."""
+        if self._strips is None or len(self._strips) != self.size.height:
+            self._draw(self.size.width, self.size.height)
+        assert self._strips is not None
+        return self._strips[y]
+
+    def on_resize(self) -> None:
+        """The drawing fits one size only."""
+        self._strips = None
+
+    def notify_style_update(self) -> None:
+        """The theme changed."""
+        super().notify_style_update()
+        self._strips = None
+
+    def _draw(self, width: int, height: int) -> None:
+        columns = max(1, width // _TILE)
+        tile = width // columns
+        label, value, line, evaluated = (
+            self.get_component_rich_style(f"tiles--{name}") for name in ("label", "value", "spark", "eval")
+        )
+        self._strips = []
+        for row in range(height):
+            segments = []
+            for text, latest, series, evaluation in self._tiles[row * columns : (row + 1) * columns]:
+                room = max(0, tile - _LABEL - _VALUE - 3)
+                number = "NaN" if latest != latest else short_number(latest)
+                segments += [
+                    Segment(f"{text[:_LABEL]:<{_LABEL}} ", label),
+                    Segment(f"{number:>{_VALUE}} ", evaluated if evaluation else value),
+                    Segment(f"{spark(series, room):<{room}} ", line),
+                ]
+            self._strips.append(Strip(segments).adjust_cell_length(width))
