@@ -1,0 +1,99 @@
+"""Encodings to padded tensors: one sequence a row, padded on the right."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import torch
+from torch import Tensor
+
+from engine.batch.schedule import SlottedRow
+from engine.encode.encoding import MASKED, PairEncoding, StepsEncoding
+from engine.sample import SampleId
+
+
+class Batch(TypedDict):
+    """What one micro-batch gives the model and the objective, whatever its layout.
+
+    `input_ids` and `attention_mask` have shape (sequences, longest), or (1, tokens) for a pack. `read` holds the flat
+    positions in them where the head reads. For pairs these are first every pair's chosen side, then every rejected
+    one, (2 * pairs,), with `margin` and `weight` of shape (pairs,); for steps every judged step's token, (steps,), with
+    `labels` and `weight` of shape (steps,). `weight` is 1.0, or 0.0 for a filler's.
+
+    `rows` says where each row comes from; `tokens` counts the tokens of the rows' sequences, `computed` the positions
+    that go through the model, `padding` the padding among them.
+    """
+
+    input_ids: Tensor
+    attention_mask: NotRequired[Tensor]
+    read: Tensor
+    weight: Tensor
+    margin: NotRequired[Tensor]
+    labels: NotRequired[Tensor]
+    rows: list[SampleId]
+    tokens: int
+    computed: int
+    padding: int
+
+
+class PadCollator:
+    """Lays rows out padded. `pad_id` fills the places that the attention mask hides."""
+
+    def __init__(self, pad_id: int) -> None:
+        self._pad_id = pad_id
+
+    def __call__(self, rows: Sequence[SlottedRow]) -> Batch:
+        """The batch of these rows, all pairs or all steps."""
+        sequences, read = sequences_of(rows)
+        width = max(len(ids) for ids in sequences)
+        input_ids = torch.full((len(sequences), width), self._pad_id)
+        attention_mask = torch.zeros((len(sequences), width), dtype=torch.long)
+        for i, ids in enumerate(sequences):
+            input_ids[i, : len(ids)] = torch.tensor(ids)
+            attention_mask[i, : len(ids)] = 1
+        tokens = sum(len(ids) for ids in sequences)
+        batch = Batch(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            read=torch.tensor([sequence * width + position for sequence, position in read], dtype=torch.long),
+            rows=[row.id for row, _ in rows],
+            weight=torch.empty(0),
+            tokens=tokens,
+            computed=input_ids.numel(),
+            padding=input_ids.numel() - tokens,
+        )
+        add_targets(batch, rows)
+        return batch
+
+
+def sequences_of(rows: Sequence[SlottedRow]) -> tuple[list[list[int]], list[tuple[int, int]]]:
+    """The token sequences of the rows, and where the head reads, as (sequence, position), in `Batch.read`'s order."""
+    encodings = [row.encoding for row, _ in rows]
+    pairs = [encoding for encoding in encodings if isinstance(encoding, PairEncoding)]
+    steps = [encoding for encoding in encodings if isinstance(encoding, StepsEncoding)]
+    if len(pairs) == len(rows):
+        pooled = [pair.chosen_pooled for pair in pairs] + [pair.rejected_pooled for pair in pairs]
+        return [pair.chosen_ids for pair in pairs] + [pair.rejected_ids for pair in pairs], list(enumerate(pooled))
+    if len(steps) == len(rows):
+        judged = [(i, at) for i, s in enumerate(steps) for at, label in enumerate(s.labels) if label != MASKED]
+        return [s.input_ids for s in steps], judged
+    raise TypeError("a batch holds pairs or steps, all of one kind")
+
+
+def add_targets(batch: Batch, rows: Sequence[SlottedRow]) -> None:
+    """Add what the objective needs to a batch: margins or labels, and weights."""
+    weights: list[float] = []
+    margins: list[float | None] = []
+    labels: list[float] = []
+    for row, filler in rows:
+        if isinstance(row.encoding, PairEncoding):
+            weights.append(float(not filler))
+            margins.append(row.encoding.margin)
+        elif isinstance(row.encoding, StepsEncoding):
+            judged = [float(label) for label in row.encoding.labels if label != MASKED]
+            labels += judged
+            weights += [float(not filler)] * len(judged)
+    batch["weight"] = torch.tensor(weights)
+    if labels or not margins:
+        batch["labels"] = torch.tensor(labels)
+    elif any(margin is not None for margin in margins):
+        batch["margin"] = torch.tensor([margin or 0.0 for margin in margins])

@@ -1,0 +1,131 @@
+"""Loading the model that a preset names, with the head that its kind needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from engine.model.adapter import add_adapter, quantization
+from engine.model.error import ModelError
+from engine.model.precision import Precision
+from engine.model.read import head_name, install_reader
+from engine.preset.schema import Preset
+
+Loaded = TypeVar("Loaded")
+
+LABELS = {"pair": 1, "steps": 2}
+"""Outputs of the head: a pair's model gives one reward; a step's model the logits of wrong and right."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """`model` is ready to train and to be read (see engine/model/read.py), adapter included.
+
+    `new_head` says whether the head starts from random weights, as it does on every base model.
+    """
+
+    model: Any
+    new_head: bool
+    parameters: int
+    trained_parameters: int
+
+
+def load_model(
+    preset: Preset, folder: str | Path, tokenizer: PreTrainedTokenizerBase, precision: Precision
+) -> LoadedModel:
+    """Load the model at `folder` (a folder, or a hub id) for training.
+
+    Weights are read from safetensors only, and remote code runs only if the preset says so. The head computes in fp32
+    whatever the model's format. Raises ModelError.
+    """
+    where = str(preset.base_model)
+    remote = bool(preset.trust_remote_code)
+    config: PretrainedConfig = _or_model_error(
+        where,
+        lambda: AutoConfig.from_pretrained(
+            folder,
+            trust_remote_code=remote,
+            num_labels=LABELS[preset.model_kind],
+            revision=preset.revision_of_model or "main",
+        ),
+    )
+    set_padding(config, tokenizer)
+    kind = AutoModelForSequenceClassification if preset.model_kind == "pair" else AutoModelForTokenClassification
+    options: dict[str, Any] = {"dtype": precision.weights, "use_safetensors": True, "trust_remote_code": remote}
+    if preset.attn_implementation:
+        options["attn_implementation"] = preset.attn_implementation
+    if preset.revision_of_model:
+        options["revision"] = preset.revision_of_model
+    if quantized := quantization(preset):
+        options["quantization_config"] = quantized
+    model, loading = _or_model_error(
+        where, lambda: kind.from_pretrained(folder, config=config, output_loading_info=True, **options)
+    )
+    head = head_name(model)
+    missing = {str(name) for name in loading["missing_keys"]}
+    body = sorted(name for name in missing if not name.startswith(f"{head}."))
+    if body:
+        raise ModelError(
+            f"{len(body)} weights of {type(model).__name__} are not in the model's files (first: {body[0]}).",
+            where,
+            "The folder is incomplete, or holds another kind of model than its config.json says.",
+        )
+    fit_vocabulary(model, tokenizer, preset)
+    getattr(model, head).to(torch.float32)
+    model.config.use_cache = False
+    install_reader(model)
+    trained = add_adapter(model, preset) if preset.adapter else model
+    counts = [(weight.numel(), weight.requires_grad) for weight in trained.parameters()]
+    return LoadedModel(trained, bool(missing), sum(n for n, _ in counts), sum(n for n, trains in counts if trains))
+
+
+def set_padding(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Let the config (and a text model's inside it) name the tokenizer's padding token, which pooling relies on."""
+    for part in (config, config.get_text_config()):
+        part.pad_token_id = tokenizer.pad_token_id
+
+
+def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, preset: Preset) -> None:
+    """Give tokens that the preset adds their embeddings; refuse a tokenizer that is not the model's.
+
+    Raises ModelError where the tokenizer has tokens beyond the model's vocabulary that no key of the preset added.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    beyond = {token for token, index in tokenizer.get_vocab().items() if index >= rows}
+    if not beyond:
+        return
+    added = {*preset.tokens}
+    for token in preset.special_tokens.values():
+        added |= {token} if isinstance(token, str) else {*token}
+    if foreign := sorted(beyond - added):
+        raise ModelError(
+            f"The tokenizer has {rows + len(beyond)} tokens, the model {rows}: it could not read {foreign[0]!r}"
+            + (f" and {len(foreign) - 1} others." if len(foreign) > 1 else "."),
+            str(preset.base_model),
+            "Use the model's own tokenizer, or name the new tokens under `tokens` or `special_tokens`.",
+        )
+    model.resize_token_embeddings(len(tokenizer))
+
+
+def _or_model_error(where: str, load: Callable[[], Loaded]) -> Loaded:
+    try:
+        return load()
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(
+            f"The model cannot be loaded: {reason[0]}",
+            where,
+            "base_model is a hub id, or a folder with config.json and *.safetensors weights"
+            " (other weight formats can run code when they are loaded, and are not read).",
+        ) from error

@@ -1,0 +1,71 @@
+"""Reading scores: hidden states at the positions that matter, and the head in fp32 on those alone."""
+
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+HEADS = ("score", "classifier")
+"""What the model classes of transformers call their head."""
+
+
+def head_name(model: nn.Module) -> str:
+    """The attribute that holds the model's head. Raises ValueError where there is none."""
+    for name in HEADS:
+        if isinstance(getattr(model, name, None), nn.Module):
+            return name
+    raise ValueError(f"{type(model).__name__} has no head called {' or '.join(HEADS)}")
+
+
+def reads_hidden_states(model: PreTrainedModel) -> bool:
+    """Whether the class is nothing but base model, dropout and a linear head, so that the head can be read by itself.
+
+    Encoders that pool or project before the head are not: they keep their class's own forward.
+    """
+    name = head_name(model)
+    known = {model.base_model_prefix, "dropout", name}
+    judges_sequences = "SequenceClassification" in type(model).__name__
+    return (
+        {child for child, _ in model.named_children()} <= known
+        and type(getattr(model, name)) is nn.Linear
+        and not (judges_sequences and name != "score")
+    )
+
+
+def install_reader(model: PreTrainedModel) -> None:
+    """Let `model(input_ids=..., attention_mask=..., read=...)` return the scores at the flat positions `read`.
+
+    The scores have shape (positions, labels) and are computed in the head's own dtype (fp32 once loaded), autocast or
+    not. Without `read` the model's forward is what it was. A class whose head cannot be read by itself goes through
+    its own forward: its sequence scores come in the order of the sequences, its token scores are selected by `read`.
+
+    The override sits on the instance, so that saving, adapters and checkpointing see the class they know.
+    """
+    direct = reads_hidden_states(model)
+    head = head_name(model)
+    by_sequence = "SequenceClassification" in type(model).__name__
+    original = model.forward
+
+    def forward(self: PreTrainedModel, *args: Any, read: Tensor | None = None, **inputs: Any) -> Any:
+        if read is None:
+            return original(*args, **inputs)
+        inputs = {name: value for name, value in inputs.items() if value is not None}
+        if not direct:
+            logits: Tensor = original(*args, **inputs).logits.float()
+            return logits if by_sequence else logits.flatten(0, 1)[read]
+        hidden: Tensor = self.base_model(*args, **inputs).last_hidden_state
+        selected = hidden.flatten(0, 1)[read]
+        if isinstance(dropout := getattr(self, "dropout", None), nn.Module):
+            selected = dropout(selected)
+        return score(getattr(self, head), selected)
+
+    model.forward = MethodType(forward, model)
+
+
+def score(head: nn.Module, hidden: Tensor) -> Tensor:
+    """The head on hidden states, in the head's dtype whatever autocast would have it be: (n, size) to (n, labels)."""
+    with torch.autocast(hidden.device.type, enabled=False):
+        scores: Tensor = head(hidden.to(head.weight.dtype))  # type: ignore[arg-type]
+    return scores

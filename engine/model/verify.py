@@ -1,0 +1,54 @@
+"""Proof that a saved model is the trained one: loaded back, it gives the same scores."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+from engine.batch.pad import Batch
+from engine.preset.schema import ModelKind
+
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""How far scores may be apart, relative to the largest, by the format the model is held in."""
+
+
+def reload_difference(model: Any, saved: Path, batch: Batch, kind: ModelKind) -> tuple[float, float]:
+    """How far the scores of the model in `saved` are from those of `model`, and how far they may be; in reward units
+    (or logits). The saved one is loaded as anybody would, by transformers (and peft) alone, and pools by itself.
+
+    `batch` is a padded batch on the model's device. Raises whatever loading raises.
+    """
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        expected = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], read=batch["read"])
+        found = _plain_scores(_reloaded(model, saved, kind), batch, kind)
+    model.train(was_training)
+    weights = next(model.parameters()).dtype
+    return (expected - found).abs().max().item(), TOLERANCE[weights] * max(1.0, expected.abs().max().item())
+
+
+def _reloaded(model: Any, saved: Path, kind: ModelKind) -> Any:
+    auto = AutoModelForSequenceClassification if kind == "pair" else AutoModelForTokenClassification
+    body = model.get_base_model() if isinstance(model, PeftModel) else model
+    options = {
+        "dtype": next(model.parameters()).dtype,
+        "use_safetensors": True,
+        "attn_implementation": body.config._attn_implementation,
+    }
+    if isinstance(model, PeftModel):
+        labels = body.config.num_labels
+        base = auto.from_pretrained(body.name_or_path, num_labels=labels, **options)
+        base.config.get_text_config().pad_token_id = body.config.get_text_config().pad_token_id
+        loaded = PeftModel.from_pretrained(base, saved)
+    else:
+        loaded = auto.from_pretrained(saved, **options)
+    return loaded.to(next(model.parameters()).device).eval()
+
+
+def _plain_scores(model: Any, batch: Batch, kind: ModelKind) -> Tensor:
+    logits: Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.float()
+    return logits if kind == "pair" else logits.flatten(0, 1)[batch["read"]]

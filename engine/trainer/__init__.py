@@ -1,0 +1,1 @@
+"""Training: the transformers.Trainer subclass, its metrics, and the process that runs it."""

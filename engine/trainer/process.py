@@ -1,0 +1,82 @@
+"""The trainer process: how it ends, whatever happens in it."""
+
+import logging
+import os
+import traceback
+from pathlib import Path
+
+import torch
+
+from engine.error import EngineError
+from engine.events.schema import End, Event, FindingEvent
+from engine.events.writer import EventWriter
+from engine.prepare import Cancelled
+from engine.trainer.checkpoint import discard_broken
+from engine.trainer.error import NotFiniteError, StopRequestedError
+from engine.trainer.run import train_run
+from engine.trainer.stop import StopRequest
+
+LOG = logging.getLogger(__name__)
+
+
+def main(run_dir: Path) -> int:
+    """Train the run in `run_dir`: 0 when it finished or was stopped, 1 when it failed.
+
+    What happens is told in `events.jsonl` by the first process of the run; the log has the rest, tracebacks included.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    run_dir = run_dir.resolve()
+    requested = StopRequest(run_dir)
+    requested.listen()
+    writer = EventWriter(run_dir / "events.jsonl") if int(os.environ.get("RANK", "0")) == 0 else None
+
+    def tell(event: Event) -> None:
+        if writer is not None:
+            writer.write(event)
+
+    try:
+        end = train_run(run_dir, tell, requested)
+    except (StopRequestedError, Cancelled):
+        end = End("stopped", "Stopped before the first step.")
+    except Exception as error:
+        LOG.error("%s", traceback.format_exc())
+        if isinstance(error, NotFiniteError):
+            tell(FindingEvent("not-finite", "error", error.what, tuple((row.dataset, row.row) for row in error.rows)))
+        if isinstance(error, OSError) and writer is not None:
+            for broken in discard_broken(run_dir):
+                LOG.info("removed %s, which was not written to its end", broken.name)
+        end = failure(error, run_dir)
+    if end.status == "stopped":
+        requested.clear()
+    tell(end)
+    if writer is not None:
+        writer.close()
+    return 1 if end.status == "failed" else 0
+
+
+def failure(error: Exception, run_dir: Path) -> End:
+    """How an error is told to a person: what, where, and what to do. The traceback is the log's."""
+    match error:
+        case EngineError():
+            located = f"{error.where}: {error.what}" if error.where else error.what
+            return End("failed", located, error.advice)
+        case torch.OutOfMemoryError():
+            return End(
+                "failed",
+                f"Out of GPU memory: {_first_line(error)}",
+                "Lower micro_batch_size (raise gradient_accumulation_steps for the same batch) or sequence_len,"
+                " or set gradient_checkpointing: true.",
+            )
+        case OSError():
+            return End(
+                "failed",
+                f"A file or the disk refused: {_first_line(error)}",
+                "Free some space or mend the file; the run resumes from its last whole checkpoint.",
+            )
+    return End(
+        "failed", f"{type(error).__name__}: {_first_line(error)}", f"The traceback is in {run_dir / 'train.log'}."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

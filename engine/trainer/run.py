@@ -1,0 +1,187 @@
+"""One run, from its preset to its saved model."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
+
+from engine.batch.pad import PadCollator
+from engine.batch.schedule import SlottedRow
+from engine.encode.encoding import EncodedRow
+from engine.events.schema import End, FindingEvent, PhaseEvent, Start
+from engine.inspector.messages import Progress
+from engine.model.load import LoadedModel, load_model
+from engine.model.locate import locate_model
+from engine.model.precision import choose_precision
+from engine.model.verify import reload_difference
+from engine.prepare import EncodedSet, Prepared, open_preset, prepare
+from engine.preset.load import LoadedPreset, load_preset
+from engine.preset.schema import Preset
+from engine.trainer.arguments import plan, trackers, training_arguments
+from engine.trainer.checkpoint import discard_broken, resume_point
+from engine.trainer.metrics import length_baseline
+from engine.trainer.report import Report, Tell
+from engine.trainer.stop import StopAtStepEnd, StopRequest
+from engine.trainer.train import Objective, RewardTrainer
+
+LOG = logging.getLogger(__name__)
+
+PACKAGES = ("rm-workbench", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers")
+
+MODEL_FOLDER = "model"
+"""Where a finished run's model is, in the run's folder."""
+
+
+def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
+    """Train what `run_dir/preset.yaml` describes and save it to `run_dir/model`; returns how it ended.
+
+    A run folder that has whole checkpoints is gone on with from the last. Raises EngineErrors, StopRequestedError and
+    Cancelled (a stop before the first step), and whatever the libraries raise.
+    """
+    tell(PhaseEvent("starting"))
+    loaded = load_preset(str(run_dir / "preset.yaml"))
+    preset = loaded.preset
+    if preset.num_threads:
+        torch.set_num_threads(preset.num_threads)
+    precision = choose_precision(preset)
+    opened = open_preset(loaded)
+    tell(PhaseEvent("encoding"))
+    prepared = prepare(opened, progress=lambda at: _tell_progress(tell, at), cancelled=requested)
+
+    tell(PhaseEvent("loading", f"loading {preset.base_model}"))
+    set_seed(preset.seed)
+    model = load_model(preset, locate_model(preset.base_model, loaded.path.parent), opened.tokenizer, precision)
+    requested.check()
+    discard_broken(run_dir)
+    checkpoint = resume_point(run_dir, preset.resume_from_checkpoint)
+    stopper, report = StopAtStepEnd(requested), Report(tell, run_dir, _baselines(preset, prepared.eval))
+    trainer = build_trainer(
+        preset, run_dir, model=model, prepared=prepared, tokenizer=opened.tokenizer, callbacks=[stopper, report]
+    )
+    tell(
+        Start(
+            run=run_dir.name,
+            model_kind=preset.model_kind,
+            device=str(precision),
+            total_steps=plan(preset, len(prepared.train.rows), trainer.args.world_size).steps,
+            digest=prepared.train.digest,
+            ledger=asdict(prepared.train.ledger),
+            parameters=model.parameters,
+            trained_parameters=model.trained_parameters,
+            versions=versions(),
+            resumed_from=checkpoint.name if checkpoint else None,
+        )
+    )
+    for notice in _notices(loaded, model):
+        tell(notice)
+
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    step, steps = trainer.state.global_step, trainer.state.max_steps
+    if stopper.stopping:
+        return End("stopped", f"Stopped after step {step} of {steps}, with a checkpoint to resume from.")
+    if prepared.eval and (report.last_evaluation is None or report.last_evaluation[0] != step):
+        tell(PhaseEvent("evaluating", f"{len(prepared.eval.rows)} held-out rows"))
+        trainer.evaluate()
+    tell(PhaseEvent("saving"))
+    trainer.save_model(str(run_dir / MODEL_FOLDER))
+    if trainer.is_world_process_zero():
+        # A pickle of the training arguments: of no use to whoever takes the model, and not safe to load.
+        (run_dir / MODEL_FOLDER / "training_args.bin").unlink(missing_ok=True)
+        tell(_proof_of_saving(trainer, run_dir, preset, prepared.train.rows))
+    return End("finished", _summary(report, step))
+
+
+def build_trainer(
+    preset: Preset,
+    run_dir: Path,
+    *,
+    model: LoadedModel,
+    prepared: Prepared,
+    tokenizer: Any,
+    callbacks: Sequence[TrainerCallback],
+) -> RewardTrainer:
+    """The trainer of a run: its batches, objective and arguments as the preset says. Raises TrainingError."""
+    precision = choose_precision(preset)
+    planned = plan(preset, len(prepared.train.rows), int(os.environ.get("WORLD_SIZE", "1")))
+    stopping = (
+        [EarlyStoppingCallback(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
+    )
+    return RewardTrainer(
+        model=model.model,
+        args=training_arguments(preset, run_dir, planned, precision),
+        collate=PadCollator(tokenizer.pad_token_id),
+        train_rows=prepared.train.rows,
+        eval_rows=prepared.eval.rows if prepared.eval else None,
+        objective=Objective(preset.center_rewards_coefficient or 0.0),
+        order_seed=preset.seed if preset.shuffle_merged_datasets else None,
+        tokenizer=tokenizer,
+        callbacks=[*stopping, *callbacks],
+    )
+
+
+def versions() -> dict[str, str]:
+    """The versions of what a training's result depends on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
+    """What an evaluation's accuracy is to be compared with (steps have their majority baseline among the metrics)."""
+    if held_out is None or preset.model_kind == "steps":
+        return {}
+    return {"eval_length_baseline": length_baseline(held_out.rows)}
+
+
+def _notices(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
+    notices = [FindingEvent("no-effect", "info", notice.message) for notice in loaded.notices]
+    notices += [FindingEvent("tracker-missing", "warning", text) for text in trackers(loaded.preset)[1]]
+    if model.new_head:
+        notices.append(FindingEvent("new-head", "info", "The head starts from random weights: the model has none."))
+    return notices
+
+
+def _proof_of_saving(trainer: RewardTrainer, run_dir: Path, preset: Preset, rows: Sequence[EncodedRow]) -> FindingEvent:
+    """Load the saved model back and score a batch with both."""
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: its weights are sharded.")
+    model = trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
+    collate = PadCollator(trainer.processing_class.pad_token_id)
+    batch = trainer._prepare_inputs(collate([SlottedRow(row, False) for row in rows[: min(4, len(rows))]]))
+    try:
+        apart, allowed = reload_difference(model, run_dir / MODEL_FOLDER, batch, preset.model_kind)
+    except torch.OutOfMemoryError:
+        return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: no memory for a second.")
+    if apart <= allowed:
+        return FindingEvent(
+            "reload-equal", "info", f"The saved model, loaded back, gives the same scores (to {apart:.1g})."
+        )
+    return FindingEvent(
+        "reload-differs", "error", f"The saved model, loaded back, gives scores that differ by up to {apart:.3g}."
+    )
+
+
+def _summary(report: Report, step: int) -> str:
+    """The run's result in one line, with the baselines beside the accuracy."""
+    text = f"{step} steps"
+    if report.last_evaluation:
+        values = report.last_evaluation[1]
+        text += f"; held-out accuracy {values.get('eval_accuracy', float('nan')):.3f}"
+        for name, label in (("eval_length_baseline", "length alone"), ("eval_majority_baseline", "majority class")):
+            if name in values:
+                text += f" ({label}: {values[name]:.3f})"
+    return text
+
+
+def _tell_progress(tell: Tell, at: Progress) -> None:
+    tell(PhaseEvent("encoding", at.phase, at.done, at.total))

@@ -1,0 +1,219 @@
+"""The transformers.Trainer subclass: our batches, our objective, losses averaged over the whole global batch."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import EvalLoopOutput
+
+from engine.batch.pad import Batch
+from engine.batch.schedule import Schedule, Share, SlottedRow, SlottedRows
+from engine.encode.encoding import EncodedRow
+from engine.objective.bradley_terry import bradley_terry_loss
+from engine.objective.stepwise import stepwise_loss
+from engine.sample import SampleId
+from engine.trainer.error import NotFiniteError
+from engine.trainer.metrics import Interval, Throughput
+
+Collate = Callable[[Sequence[SlottedRow]], Batch]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Which loss, and with what settings (see engine/objective/)."""
+
+    center_coefficient: float = 0.0
+
+    def losses(self, scores: Tensor, batch: Batch) -> Tensor:
+        """The loss of each item (pair or judged step) of a batch, shape (items,)."""
+        if (labels := batch.get("labels")) is not None:
+            return stepwise_loss(scores, labels)
+        chosen, rejected = scores[:, 0].chunk(2)
+        return bradley_terry_loss(chosen, rejected, batch.get("margin"), self.center_coefficient)
+
+
+class ScheduledLoader(DataLoader[SlottedRow]):
+    """A loader over a Schedule that passes the epoch on."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next iteration."""
+        if isinstance(self.batch_sampler, Schedule):
+            self.batch_sampler.set_epoch(epoch)
+
+
+class RewardTrainer(Trainer):
+    """Trains a model with a reader (engine/model/read.py) on encoded rows.
+
+    The loss of an optimizer step is the mean over the items of its global batch (pairs, or judged steps), however they
+    are divided over micro-batches and processes. A loss or a gradient that is not finite raises TrainingError with the
+    rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs; None leaves the rows in
+    their order.
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        args: TrainingArguments,
+        collate: Collate,
+        train_rows: Sequence[EncodedRow],
+        eval_rows: Sequence[EncodedRow] | None,
+        objective: Objective,
+        order_seed: int | None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        callbacks: Sequence[TrainerCallback] = (),
+    ) -> None:
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=collate,
+            train_dataset=SlottedRows(train_rows),
+            eval_dataset=SlottedRows(eval_rows) if eval_rows is not None else None,
+            processing_class=tokenizer,
+            callbacks=list(callbacks),
+        )
+        # The loss below is divided by the items of the whole global batch: nothing must divide it again.
+        self.model_accepts_loss_kwargs = True
+        self.objective = objective
+        self._order_seed = order_seed
+        self._interval = Interval()
+        self._interval_began = perf_counter()
+        self._steps_reported = 0
+        self._rows_in_step: list[SampleId] = []
+        self._guilty_rows: list[SampleId] = []
+
+    def get_train_dataloader(self) -> DataLoader[SlottedRow]:
+        """The training rows, shuffled by (seed, epoch), this process's share of them."""
+        return self._loader(self.train_dataset, self._train_batch_size, self._order_seed)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[SlottedRow]:
+        """The evaluation rows in source order, this process's share of them."""
+        return self._loader(eval_dataset or self.eval_dataset, self.args.eval_batch_size, None)
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
+    ) -> tuple[list[Batch], Tensor]:
+        """The micro-batches of the next optimizer step, and the number of items in its whole global batch."""
+        batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
+        items = torch.stack([batch["weight"].sum() for batch in batches]).sum().to(device)
+        self._rows_in_step, self._guilty_rows = [], []
+        return batches, self.accelerator.gather(items).sum() if self.accelerator.num_processes > 1 else items
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The micro-batch's part of the global batch's mean loss (times the processes, over which gradients are
+        averaged); without `num_items_in_batch`, its own mean.
+        """
+        scores = self._scores(model, inputs)
+        losses = self.objective.losses(scores, inputs)
+        weight = inputs["weight"].to(losses.dtype)
+        items = weight.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+        loss = (losses * weight).sum() / items
+        if num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        self._interval.add(scores, losses, inputs)
+        return (loss, {"scores": scores}) if return_outputs else loss
+
+    def training_step(self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+        """Forward and backward of one micro-batch. Raises NotFiniteError on a loss that is not finite.
+
+        Several processes wait with that for the gradient's norm, which is not finite either and is the same on all of
+        them, so that they stop together.
+        """
+        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        self._rows_in_step += inputs["rows"]
+        if not torch.isfinite(loss):
+            self._guilty_rows += self._guilty(inputs)
+            if self.accelerator.num_processes == 1:
+                raise NotFiniteError("loss", self.state.global_step + 1, self._guilty_rows)
+        return loss
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)
+        if not torch.isfinite(torch.as_tensor(norm)):
+            guilty: list[SampleId] = gather_object(self._guilty_rows)
+            rows: list[SampleId] = gather_object(self._rows_in_step)
+            # Under fp16 an overflowing gradient is the scaler's business: it skips the step.
+            if guilty or not self.args.fp16:
+                what = "loss" if guilty else "gradient"
+                raise NotFiniteError(what, self.state.global_step + 1, guilty or rows)
+        return norm
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the interval's own metrics to a training log; everything else passes through."""
+        if "loss" in logs:
+            metrics, throughput = self._interval.gathered(gather_object)
+            steps = self.state.global_step - self._steps_reported
+            seconds = perf_counter() - self._interval_began
+            logs |= {name: value for name, value in metrics.items() if name != "loss"}
+            logs |= throughput.metrics(seconds, steps)
+            self._start_interval()
+        super().log(logs, start_time)
+
+    def evaluation_loop(self, dataloader: DataLoader[Any], *_: Any, metric_key_prefix: str = "eval", **__: Any) -> Any:
+        """Go through the evaluation rows, each once; the metrics' names begin with the prefix."""
+        training, began = self._interval, perf_counter()
+        self._interval = Interval()
+        model = self.model_wrapped if self.is_fsdp_enabled or self.is_deepspeed_enabled else self.model
+        was_training = model.training
+        model.eval()
+        try:
+            with torch.no_grad():
+                for batch in dataloader:
+                    self.compute_loss(model, self._prepare_inputs(batch))
+            metrics, throughput = self._interval.gathered(gather_object)
+        finally:
+            self._interval = training
+            model.train(was_training)
+        # Evaluation is not training: its time must not slow the next interval's figures.
+        spent = perf_counter() - began
+        self._interval_began += spent
+        metrics |= {"tokens_per_second": throughput.tokens / spent if spent > 0 else 0.0}
+        prefixed = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
+        return EvalLoopOutput(None, None, prefixed, len(dataloader.dataset))  # type: ignore[arg-type]
+
+    def _scores(self, model: nn.Module, batch: Batch) -> Tensor:
+        layout = {name: batch.get(name) for name in ("attention_mask", "position_ids", "pack")}
+        given = {name: value for name, value in layout.items() if value is not None}
+        with self.accelerator.autocast():
+            scores: Tensor = model(input_ids=batch["input_ids"], read=batch["read"], **given)
+        return scores
+
+    def _loader(self, rows: Any, micro: int, seed: int | None) -> DataLoader[SlottedRow]:
+        share = Share(
+            micro,
+            self.args.gradient_accumulation_steps,
+            self.accelerator.num_processes,
+            self.accelerator.process_index,
+        )
+        return ScheduledLoader(
+            rows,
+            batch_sampler=Schedule(len(rows), share, seed),  # type: ignore[arg-type]
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def _start_interval(self) -> None:
+        self._interval = Interval(throughput=Throughput())
+        self._interval_began = perf_counter()
+        self._steps_reported = self.state.global_step
+
+    def _guilty(self, batch: Batch) -> list[SampleId]:
+        """The rows of a batch whose own loss is not finite, where losses and rows correspond; else all of them."""
+        losses, rows = self._interval.last_losses, batch["rows"]
+        if len(losses) != len(rows):
+            return rows
+        return [row for row, fine in zip(rows, torch.isfinite(losses).tolist(), strict=True) if not fine] or rows
