@@ -11,7 +11,8 @@ from torch.utils.data import Dataset, Sampler
 from engine.encode.encoding import EncodedRow
 
 
-class Slot(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Slot:
     """A place in a micro-batch: row `index` of the set. A filler stands where a process would be left without rows:
     it goes through the model, so that the processes stay in step, and counts for nothing.
     """

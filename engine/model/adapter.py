@@ -18,7 +18,7 @@ def quantization(preset: Preset) -> BitsAndBytesConfig | None:
     if not in_4bit and not preset.load_in_8bit:
         return None
     try:
-        return BitsAndBytesConfig(
+        return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=in_4bit,
             load_in_8bit=not in_4bit,
             bnb_4bit_quant_type="nf4",
@@ -42,7 +42,7 @@ def add_adapter(model: PreTrainedModel, preset: Preset) -> PeftModel:
     else:
         targets = list(preset.lora_target_modules)
     if preset.adapter == "qlora" or preset.load_in_4bit or preset.load_in_8bit:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
     config = LoraConfig(
         r=preset.lora_r,
         lora_alpha=preset.lora_alpha,

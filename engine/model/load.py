@@ -101,7 +101,8 @@ def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, p
 
     Raises ModelError where the tokenizer has tokens beyond the model's vocabulary that no key of the preset added.
     """
-    rows = model.get_input_embeddings().weight.shape[0]
+    embeddings: Any = model.get_input_embeddings()
+    rows = embeddings.weight.shape[0]
     beyond = {token for token, index in tokenizer.get_vocab().items() if index >= rows}
     if not beyond:
         return

@@ -33,7 +33,7 @@ def reload_difference(model: Any, saved: Path, batch: Batch, kind: ModelKind) ->
 
 def _reloaded(model: Any, saved: Path, kind: ModelKind) -> Any:
     auto = AutoModelForSequenceClassification if kind == "pair" else AutoModelForTokenClassification
-    body = model.get_base_model() if isinstance(model, PeftModel) else model
+    body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     options = {
         "dtype": next(model.parameters()).dtype,
         "use_safetensors": True,

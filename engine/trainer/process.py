@@ -1,7 +1,6 @@
 """The trainer process: how it ends, whatever happens in it."""
 
 import logging
-import os
 import traceback
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from engine.error import EngineError
 from engine.events.schema import End, Event, FindingEvent
 from engine.events.writer import EventWriter
 from engine.prepare import Cancelled
+from engine.runs.lock import hold_lock
 from engine.trainer.checkpoint import discard_broken
 from engine.trainer.error import NotFiniteError, StopRequestedError
-from engine.trainer.run import train_run
+from engine.trainer.run import is_first_process, train_run
 from engine.trainer.stop import StopRequest
 
 LOG = logging.getLogger(__name__)
@@ -26,9 +26,15 @@ def main(run_dir: Path) -> int:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     run_dir = run_dir.resolve()
+    try:
+        hold_lock(run_dir)
+    except EngineError as error:
+        # Another trainer writes this run's events: the log is all that is left to say it in.
+        LOG.error("%s", error)
+        return 1
     requested = StopRequest(run_dir)
     requested.listen()
-    writer = EventWriter(run_dir / "events.jsonl") if int(os.environ.get("RANK", "0")) == 0 else None
+    writer = EventWriter(run_dir / "events.jsonl") if is_first_process() else None
 
     def tell(event: Event) -> None:
         if writer is not None:

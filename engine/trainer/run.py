@@ -23,6 +23,7 @@ from engine.model.verify import reload_difference
 from engine.prepare import EncodedSet, Prepared, open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
+from engine.runs.manifest import read_manifest, write_manifest
 from engine.trainer.arguments import plan, trackers, training_arguments
 from engine.trainer.checkpoint import discard_broken, resume_point
 from engine.trainer.metrics import length_baseline
@@ -53,13 +54,17 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     opened = open_preset(loaded)
     tell(PhaseEvent("encoding"))
     prepared = prepare(opened, progress=lambda at: _tell_progress(tell, at), cancelled=requested)
+    ledger = asdict(prepared.train.ledger)
+    checkpoint = _resume_point(run_dir, preset)
+    if is_first_process():
+        facts = {"digest": prepared.train.digest, "ledger": ledger, "versions": versions()}
+        facts["resumed_from"] = checkpoint.name if checkpoint else None
+        write_manifest(run_dir, read_manifest(run_dir).model_copy(update=facts))
 
     tell(PhaseEvent("loading", f"loading {preset.base_model}"))
     set_seed(preset.seed)
     model = load_model(preset, locate_model(preset.base_model, loaded.path.parent), opened.tokenizer, precision)
     requested.check()
-    discard_broken(run_dir)
-    checkpoint = resume_point(run_dir, preset.resume_from_checkpoint)
     stopper, report = StopAtStepEnd(requested), Report(tell, run_dir, _baselines(preset, prepared.eval))
     trainer = build_trainer(
         preset, run_dir, model=model, prepared=prepared, tokenizer=opened.tokenizer, callbacks=[stopper, report]
@@ -71,7 +76,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
             device=str(precision),
             total_steps=plan(preset, len(prepared.train.rows), trainer.args.world_size).steps,
             digest=prepared.train.digest,
-            ledger=asdict(prepared.train.ledger),
+            ledger=ledger,
             parameters=model.parameters,
             trained_parameters=model.trained_parameters,
             versions=versions(),
@@ -93,7 +98,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     if trainer.is_world_process_zero():
         # A pickle of the training arguments: of no use to whoever takes the model, and not safe to load.
         (run_dir / MODEL_FOLDER / "training_args.bin").unlink(missing_ok=True)
-        tell(_proof_of_saving(trainer, run_dir, preset, prepared.train.rows))
+        tell(_proof_of_saving(trainer, run_dir, preset, prepared.train.rows, opened.tokenizer.pad_token_id))
     return End("finished", _summary(report, step))
 
 
@@ -125,6 +130,11 @@ def build_trainer(
     )
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one of its run that speaks for all."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def versions() -> dict[str, str]:
     """The versions of what a training's result depends on."""
     found = {}
@@ -134,6 +144,14 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _resume_point(run_dir: Path, preset: Preset) -> Path | None:
+    """Where to go on from; what was cut off while saving is removed, so that nothing goes on from it."""
+    if is_first_process():
+        for broken in discard_broken(run_dir):
+            LOG.warning("removed %s, which was not written to its end", broken.name)
+    return resume_point(run_dir, preset.resume_from_checkpoint)
 
 
 def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
@@ -151,13 +169,15 @@ def _notices(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
     return notices
 
 
-def _proof_of_saving(trainer: RewardTrainer, run_dir: Path, preset: Preset, rows: Sequence[EncodedRow]) -> FindingEvent:
+def _proof_of_saving(
+    trainer: RewardTrainer, run_dir: Path, preset: Preset, rows: Sequence[EncodedRow], pad_id: int
+) -> FindingEvent:
     """Load the saved model back and score a batch with both."""
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: its weights are sharded.")
     model = trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
-    collate = PadCollator(trainer.processing_class.pad_token_id)
-    batch = trainer._prepare_inputs(collate([SlottedRow(row, False) for row in rows[: min(4, len(rows))]]))
+    batch: Any = PadCollator(pad_id)([SlottedRow(row, False) for row in rows[:4]])
+    batch = trainer._prepare_inputs(batch)
     try:
         apart, allowed = reload_difference(model, run_dir / MODEL_FOLDER, batch, preset.model_kind)
     except torch.OutOfMemoryError:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.utils import gather_object
@@ -57,6 +57,7 @@ class RewardTrainer(Trainer):
     """
 
     loss_is_scaled_for_ga = True
+    objective: Objective
 
     def __init__(
         self,
@@ -71,10 +72,12 @@ class RewardTrainer(Trainer):
         tokenizer: PreTrainedTokenizerBase | None = None,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
+        self.objective = objective
+        self._order_seed = order_seed
         super().__init__(
             model=model,
             args=args,
-            data_collator=collate,
+            data_collator=cast("Any", collate),
             train_dataset=SlottedRows(train_rows),
             eval_dataset=SlottedRows(eval_rows) if eval_rows is not None else None,
             processing_class=tokenizer,
@@ -82,8 +85,6 @@ class RewardTrainer(Trainer):
         )
         # The loss below is divided by the items of the whole global batch: nothing must divide it again.
         self.model_accepts_loss_kwargs = True
-        self.objective = objective
-        self._order_seed = order_seed
         self._interval = Interval()
         self._interval_began = perf_counter()
         self._steps_reported = 0
@@ -110,24 +111,27 @@ class RewardTrainer(Trainer):
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: Batch,
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """The micro-batch's part of the global batch's mean loss (times the processes, over which gradients are
         averaged); without `num_items_in_batch`, its own mean.
         """
-        scores = self._scores(model, inputs)
-        losses = self.objective.losses(scores, inputs)
-        weight = inputs["weight"].to(losses.dtype)
+        batch = cast("Batch", inputs)
+        scores = self._scores(model, batch)
+        losses = self.objective.losses(scores, batch)
+        weight = batch["weight"].to(losses.dtype)
         items = weight.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
         loss = (losses * weight).sum() / items
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes
-        self._interval.add(scores, losses, inputs)
+        self._interval.add(scores, losses, batch)
         return (loss, {"scores": scores}) if return_outputs else loss
 
-    def training_step(self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
         """Forward and backward of one micro-batch. Raises NotFiniteError on a loss that is not finite.
 
         Several processes wait with that for the gradient's norm, which is not finite either and is the same on all of
@@ -136,13 +140,13 @@ class RewardTrainer(Trainer):
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
         self._rows_in_step += inputs["rows"]
         if not torch.isfinite(loss):
-            self._guilty_rows += self._guilty(inputs)
+            self._guilty_rows += self._guilty(cast("Batch", inputs))
             if self.accelerator.num_processes == 1:
                 raise NotFiniteError("loss", self.state.global_step + 1, self._guilty_rows)
         return loss
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm)
+        norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
         if not torch.isfinite(torch.as_tensor(norm)):
             guilty: list[SampleId] = gather_object(self._guilty_rows)
             rows: list[SampleId] = gather_object(self._rows_in_step)
@@ -167,7 +171,7 @@ class RewardTrainer(Trainer):
         """Go through the evaluation rows, each once; the metrics' names begin with the prefix."""
         training, began = self._interval, perf_counter()
         self._interval = Interval()
-        model = self.model_wrapped if self.is_fsdp_enabled or self.is_deepspeed_enabled else self.model
+        model: Any = self.model_wrapped if self.is_fsdp_enabled or self.is_deepspeed_enabled else self.model
         was_training = model.training
         model.eval()
         try:
@@ -201,7 +205,7 @@ class RewardTrainer(Trainer):
         )
         return ScheduledLoader(
             rows,
-            batch_sampler=Schedule(len(rows), share, seed),  # type: ignore[arg-type]
+            batch_sampler=Schedule(len(rows), share, seed),
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )

@@ -164,7 +164,7 @@ def test_precision_is_said(make_preset, values, expected):
 def test_a_device_that_is_not_there_is_refused(make_preset):
     if torch.cuda.is_available():
         pytest.skip("CUDA is there")
-    with pytest.raises(ModelError, match="cuda.*found: .*cpu"):
+    with pytest.raises(ModelError, match=r"cuda.*found: .*cpu"):
         choose_precision(make_preset(device="cuda"))
 
 
