@@ -200,3 +200,19 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "finding": _finding,
     "end": _end,
 }
+
+
+def read_tail(path: Path, max_bytes: int = 1 << 16) -> list[Record]:
+    """The last events of the file, from about `max_bytes` of it; [] where there is none."""
+    reader = EventReader(path)
+    try:
+        start = max(0, path.stat().st_size - max_bytes)
+        with path.open("rb") as file:
+            file.seek(max(0, start - 1))
+            data = file.read(max_bytes + 1)
+    except OSError:
+        return []
+    if start:
+        # Unless the byte before is the end of a line, the first line here is a part of one.
+        data = data[data.find(b"\n") + 1 :]
+    return reader.decode(data[: data.rfind(b"\n") + 1].split(b"\n"))

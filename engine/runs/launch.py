@@ -1,0 +1,185 @@
+"""Starting a run's trainer so that it outlives whoever started it, and starting it again from its last checkpoint."""
+
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.entry import engine_command, engine_environment
+from engine.events.schema import PhaseEvent
+from engine.events.writer import EventWriter
+from engine.preset.load import load_preset
+from engine.preset.schema import Preset
+from engine.runs.error import RunError
+from engine.runs.folder import RunFolder
+from engine.runs.lock import INHERITED, take_lock
+from engine.runs.manifest import update_manifest
+from engine.runs.process import MARK, host, identity
+
+_PACKAGES = ("rm-workbench", "torch", "transformers", "datasets", "accelerate", "peft", "tokenizers")
+_children: dict[str, "subprocess.Popen[bytes]"] = {}
+
+
+def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
+    """Start the run's trainer in a session of its own: stdin closed, stdout and stderr in `train.log`.
+
+    It has no pipe to this process and no terminal, so it outlives both. It holds the run's lock from its birth. The
+    manifest records which process it is. `command` replaces the trainer's own command line. Raises RunError if the
+    run is alive, or cannot be started.
+    """
+    arguments = list(command) if command is not None else trainer_command(run)
+    lock = take_lock(run.path)
+    try:
+        launch_id = uuid.uuid4().hex
+        manifest = run.manifest()
+        try:
+            run.stop_request.unlink(missing_ok=True)
+            log = os.open(run.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise _cannot_start(run, error) from error
+        checkpoints = run.checkpoints()
+        manifest = update_manifest(
+            run.path,
+            launches=manifest.launches + 1,
+            launch_id=launch_id,
+            launched=time.time(),
+            host=host(),
+            pid=None,
+            pgid=None,
+            process_start_time=None,
+            process_identity=None,
+            argv=arguments,
+            exit_code=None,
+            resumed_from=checkpoints[-1].name if checkpoints else None,
+            versions=_versions(),
+        )
+        with EventWriter(run.events) as events:
+            events.write(PhaseEvent("starting", f"launch {manifest.launches} on {manifest.host}"))
+        directory = Path(manifest.directory)
+        try:
+            child = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(lock,),
+                cwd=directory if directory.is_dir() else run.path,
+                env=engine_environment(_environment(launch_id, lock)),
+            )
+        except OSError as error:
+            raise _cannot_start(run, error) from error
+        finally:
+            os.close(log)
+        _children[launch_id] = child
+        update_manifest(
+            run.path,
+            pid=child.pid,
+            pgid=child.pid,
+            process_start_time=_start_time(child.pid),
+            process_identity=identity(child.pid),
+        )
+    finally:
+        os.close(lock)
+
+
+def resume(run: RunFolder, command: Sequence[str] | None = None) -> None:
+    """Start the run again, from its last complete checkpoint. Raises RunError if it is alive or has none."""
+    if not run.checkpoints():
+        raise RunError(
+            "there is no complete checkpoint to resume from", str(run.path), "train the preset again, as a new run"
+        )
+    launch(run, command)
+
+
+def exit_code(launch_id: str | None) -> int | None:
+    """How the leader of a launch ended, where it was started by this very process; negative: by that signal.
+
+    Asking also lets the operating system forget the ended child. None: still alive, or someone else's child.
+    """
+    child = _children.get(launch_id or "")
+    return None if child is None else child.poll()
+
+
+def trainer_command(run: RunFolder) -> list[str]:
+    """The command line that trains the run: one process, or `accelerate launch` for as many as the preset says."""
+    preset = load_preset(str(run.preset)).preset
+    directory = str(run.path.resolve())
+    if preset.num_processes == 1:
+        return engine_command("run", directory)
+    return [
+        *(sys.executable, "-P", "-m", "accelerate.commands.launch"),
+        *_accelerate_options(preset),
+        *("--module", "engine", "run", directory),
+    ]
+
+
+def _accelerate_options(preset: Preset) -> list[str]:
+    """Options of `accelerate launch`.
+
+    `--multi_gpu` is torch's launcher, and the only one that starts several processes on a CPU too (`--cpu` starts
+    one). FSDP and DeepSpeed are configured by the trainer's own arguments, from the preset.
+    """
+    return [
+        "--multi_gpu",
+        *("--num_machines", "1"),
+        *("--num_processes", str(preset.num_processes)),
+        *("--main_process_port", str(_free_port())),
+        *("--mixed_precision", "no"),
+        *("--dynamo_backend", "no"),
+    ]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _environment(launch_id: str, lock: int) -> dict[str, str]:
+    """What the trainer's processes find in their environment, beside ours.
+
+    Passive waiting must be set before torch is imported: spinning threads eat each other's time on a busy machine.
+    Progress bars would fill the log with control characters.
+    """
+    return {
+        MARK: launch_id,
+        INHERITED: str(lock),
+        "PYTHONSAFEPATH": "1",
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+        "TOKENIZERS_PARALLELISM": os.environ.get("TOKENIZERS_PARALLELISM", "false"),
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "NO_COLOR": "1",
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _start_time(pid: int) -> float | None:
+    try:
+        started: Any = psutil.Process(pid).create_time()
+        return float(started)
+    except psutil.Error:
+        return None
+
+
+def _cannot_start(run: RunFolder, error: OSError) -> RunError:
+    return RunError(f"the trainer cannot be started: {error.strerror or error}", str(run.path))

@@ -1,0 +1,97 @@
+"""A run's manifest, `run.json`: what it is, and the process that trains it."""
+
+import fcntl
+import json
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.runs.error import RunError
+
+FILE = "run.json"
+
+
+class Manifest(BaseModel):
+    """What a run is, and who trains it. Keys of a newer version are kept as they are.
+
+    `base` is the folder that the preset's relative paths were relative to, `directory` the current folder when the
+    run was created, where it is launched again. The process of the last launch is told apart from any other by
+    `host`, `pid` and `process_identity` (engine/runs/process.py); every process of that launch carries `launch_id`
+    in its environment. Times are Unix seconds. `digest` and `ledger` are what the trainer found it was fed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    version: int = 1
+    name: str
+    preset: str = ""
+    preset_path: str = ""
+    base: str = ""
+    directory: str = ""
+    model_kind: Literal["pair", "steps"] = "pair"
+    created: float = 0.0
+    launches: int = 0
+    launch_id: str | None = None
+    launched: float | None = None
+    host: str | None = None
+    pid: int | None = None
+    pgid: int | None = None
+    process_start_time: float | None = None
+    process_identity: str | None = None
+    argv: tuple[str, ...] = ()
+    exit_code: int | None = None
+    resumed_from: str | None = None
+    versions: dict[str, str] = {}
+    digest: str | None = None
+    ledger: dict[str, Any] | None = None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the run in `folder`. Raises RunError where there is none, or none that can be read."""
+    try:
+        return Manifest.model_validate_json((folder / FILE).read_bytes())
+    except FileNotFoundError as error:
+        raise RunError("no run here: it has no run.json", str(folder), "`rm-workbench runs` lists the runs") from error
+    except OSError as error:
+        raise RunError(f"run.json cannot be read: {error.strerror}", str(folder)) from error
+    except ValidationError as error:
+        raise RunError("run.json is damaged", str(folder), "its events, log and checkpoints are still there") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest in one step: a reader sees the old one or the new one, also after a power cut."""
+    data = json.dumps(manifest.model_dump(mode="json"), indent=2).encode() + b"\n"
+    temporary = folder / f".{FILE}.{uuid.uuid4().hex}"
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / FILE)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise RunError(
+            f"run.json cannot be written: {error.strerror}", str(folder), "free some space, or make the folder writable"
+        ) from error
+
+
+def update_manifest(folder: Path, **changes: Any) -> Manifest:
+    """Change some keys of the manifest and leave the others, whoever else is changing it; returns the new one."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        manifest = Manifest.model_validate(read_manifest(folder).model_dump() | changes)
+        write_manifest(folder, manifest)
+        return manifest
+    finally:
+        os.close(descriptor)

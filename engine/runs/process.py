@@ -1,0 +1,82 @@
+"""The processes of a run: told apart from any other that later got the same number."""
+
+import os
+import platform
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from engine.runs.manifest import Manifest
+
+MARK = "RM_WORKBENCH_RUN"
+"""The environment variable that carries a launch's id into every process it starts, in whatever session or group."""
+
+
+def host() -> str:
+    """The name of this machine, as manifests record it."""
+    return platform.node()
+
+
+def identity(pid: int) -> str | None:
+    """What tells the living process `pid` from every other that had or will have this number; None if it is dead.
+
+    Where there is /proc: the boot, and the clock tick of its start, which no change of the system's clock moves.
+    Elsewhere the time of its start. A zombie is dead.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists():
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            # Field 22, counted after the process's name, which may itself hold spaces and brackets.
+            return f"{boot}:{stat.read_text().rpartition(')')[2].split()[19]}"
+        return f"{process.create_time():.2f}"
+    except (psutil.Error, OSError, IndexError):
+        return None
+
+
+def is_here(manifest: Manifest) -> bool:
+    """Whether the run was launched on this machine, so that its processes can be seen."""
+    return manifest.host == host()
+
+
+def leader_alive(manifest: Manifest) -> bool:
+    """Whether the process that `launch` started is alive on this machine, and is that very process."""
+    if manifest.pid is None or manifest.process_identity is None or not is_here(manifest):
+        return False
+    return identity(manifest.pid) == manifest.process_identity
+
+
+def members(manifest: Manifest) -> list[psutil.Process]:
+    """Every living process of the run's last launch on this machine: the leader, and what it and they started.
+
+    They are known by the mark in their environment, so that workers in sessions of their own (torch's elastic
+    launcher makes them) are found, also after their leader died.
+    """
+    if not is_here(manifest) or manifest.launch_id is None:
+        return []
+    found: dict[int, psutil.Process] = {}
+    if manifest.pid is not None and leader_alive(manifest):
+        leader = psutil.Process(manifest.pid)
+        found[leader.pid] = leader
+        with suppress(psutil.Error):
+            found |= {child.pid: child for child in leader.children(recursive=True)}
+    mine = os.getuid()
+    for process in psutil.process_iter():
+        try:
+            marked = process.uids().real == mine and process.environ().get(MARK) == manifest.launch_id
+        except (psutil.Error, OSError):
+            continue
+        if marked:
+            found[process.pid] = process
+    return [process for process in found.values() if _lives(process)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

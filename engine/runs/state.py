@@ -1,0 +1,183 @@
+"""What a run is doing, or how it ended: from its events, its lock and its process, never from silence."""
+
+import re
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.events.reader import read_tail
+from engine.events.schema import End, Metric, PhaseEvent, Record
+from engine.runs.error import RunError
+from engine.runs.folder import RunFolder
+from engine.runs.launch import exit_code
+from engine.runs.lock import is_locked
+from engine.runs.manifest import Manifest, update_manifest
+from engine.runs.process import is_here, leader_alive
+from engine.visible import visible
+
+
+class State(StrEnum):
+    """What a run is doing, or how it ended."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    ENCODING = "encoding"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    SAVING = "saving"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    CRASHED = "crashed"
+
+    @property
+    def live(self) -> bool:
+        """Whether the run is going on."""
+        return self not in _OVER
+
+
+_OVER = frozenset({State.FINISHED, State.STOPPED, State.FAILED, State.CRASHED})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A run's state, and what there is to say about it.
+
+    `done` of `total` is how far the phase is, where that is known. For a crash, `exit_code` (negative: the signal's
+    number; None: unknown, because whoever launched the run is gone), and the log's last lines. `workers_left` says
+    that the leader is dead while other processes of the run live: `kill` cleans up.
+    """
+
+    state: State
+    message: str = ""
+    advice: str = ""
+    done: int | None = None
+    total: int | None = None
+    exit_code: int | None = None
+    log_tail: tuple[str, ...] = ()
+    workers_left: bool = False
+
+
+def run_state(run: RunFolder) -> State:
+    """The run's state."""
+    return run_status(run).state
+
+
+def run_status(run: RunFolder) -> Status:
+    """The run's state with what there is to say about it. Raises RunError where the folder holds no run."""
+    return status_from(run, run.manifest(), read_tail(run.events))
+
+
+def status_from(run: RunFolder, manifest: Manifest, tail: list[Record]) -> Status:
+    """The run's status, given its manifest and its last events (enough of them to hold what came last)."""
+    ended = _note_exit(run, manifest)
+    last = _last_word(tail)
+    if isinstance(last, End):
+        return Status(State(last.status), last.message, last.advice)
+    leads = ended is None and leader_alive(manifest)
+    locked = leads or is_locked(run.path)
+    gone = manifest.process_identity is not None and is_here(manifest)
+    if leads or (locked and not gone):
+        return _going_on(run, last)
+    if not locked and (refreshed := _last_word(read_tail(run.events))) is not None and isinstance(refreshed, End):
+        # It ended between our reading of the events and our look at its process.
+        return Status(State(refreshed.status), refreshed.message, refreshed.advice)
+    return _crashed(run, manifest, ended, workers_left=locked)
+
+
+def _note_exit(run: RunFolder, manifest: Manifest) -> int | None:
+    """How the run's leader ended, if that is known; noted in the manifest for whoever asks later."""
+    if manifest.exit_code is not None:
+        return manifest.exit_code
+    code = exit_code(manifest.launch_id)
+    if code is not None:
+        try:
+            update_manifest(run.path, exit_code=code)
+        except (RunError, OSError):
+            return code
+    return code
+
+
+def _last_word(tail: list[Record]) -> End | PhaseEvent | None:
+    """The last end or phase event; a metric after it says that training goes on."""
+    trains = False
+    for record in reversed(tail):
+        event = record.event
+        if isinstance(event, End):
+            return event
+        if isinstance(event, PhaseEvent):
+            return PhaseEvent("training") if trains and event.phase not in {"training", "stopping"} else event
+        trains = trains or isinstance(event, Metric)
+    return PhaseEvent("training") if trains else None
+
+
+def _going_on(run: RunFolder, last: PhaseEvent | None) -> Status:
+    if last is None:
+        return Status(State.STARTING)
+    if run.stop_request.exists():
+        return Status(State.STOPPING, "asked to stop: it saves a checkpoint at the step's end")
+    return Status(State(last.phase), last.message, done=last.done, total=last.total)
+
+
+def _crashed(run: RunFolder, manifest: Manifest, code: int | None, workers_left: bool) -> Status:
+    if manifest.launched is None:
+        return Status(State.CRASHED, "created, but never launched", "remove it, and train the preset again")
+    lines = log_tail(run)
+    checkpoints = run.checkpoints()
+    advice = (
+        f"resume it from {checkpoints[-1].name}" if checkpoints else "it left no checkpoint: train the preset again"
+    )
+    if workers_left:
+        advice = f"some of its processes are still alive: kill the run to clean up, then {advice}"
+    cause = guess_cause(lines, code)
+    message = _how_it_ended(code, manifest) + (f"; {cause}" if cause else "")
+    return Status(State.CRASHED, message, advice, exit_code=code, log_tail=tuple(lines), workers_left=workers_left)
+
+
+def _how_it_ended(code: int | None, manifest: Manifest) -> str:
+    if code is None:
+        where = "" if is_here(manifest) else f" on {visible(manifest.host or '?')}"
+        return f"its process is gone{where}, and nobody saw how it ended"
+    if code < 0:
+        try:
+            return f"killed by signal {-code} ({signal.Signals(-code).name})"
+        except ValueError:
+            return f"killed by signal {-code}"
+    return f"ended with exit code {code} without saying why"
+
+
+def log_tail(run: RunFolder, lines: int = 12) -> list[str]:
+    """The last lines of the run's log that are not empty, safe to show."""
+    try:
+        with run.log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    shown = [visible(line.rstrip())[:500] for line in re.split(r"[\r\n]+", text) if line.strip()]
+    return shown[-lines:]
+
+
+_CAUSES = (
+    (r"CUDA out of memory|OutOfMemoryError|HIP out of memory|MPS backend out of memory", "out of GPU memory"),
+    (r"\bMemoryError\b|Cannot allocate memory|can't allocate memory|std::bad_alloc", "out of memory"),
+    (r"No space left on device|Disk quota exceeded", "the disk is full"),
+    (r"NCCL error|ncclSystemError|NCCL watchdog", "the connection between the GPUs failed (NCCL)"),
+    (r"CUDA error", "the GPU reported an error"),
+    (r"(ModuleNotFoundError|ImportError): .*", None),
+    (r"Segmentation fault", "it crashed in native code"),
+)
+
+
+def guess_cause(lines: list[str], code: int | None) -> str:
+    """What probably ended a crashed run, from the last lines of its log and its exit code; "" without a guess."""
+    text = "\n".join(lines)
+    for pattern, cause in _CAUSES:
+        if match := re.search(pattern, text):
+            return f"probably {cause}" if cause else match[0][:200]
+    if code == -signal.SIGKILL:
+        return "someone killed it, or the machine ran out of memory (`dmesg` tells)"
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return errors[-1][:200] if errors else ""
