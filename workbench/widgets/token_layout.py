@@ -151,7 +151,7 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
         done.append(Line(gutter, line))
         line, used, word, spaced, gutter = [], 0, 0, True, ""
 
-    def put(token: int, piece: str, kind: str) -> None:
+    def put(token: int, piece: str, kind: str, glued: bool = False) -> None:
         nonlocal line, used, word, spaced, gutter
         if kind == "token" and not (piece.isascii() and piece.isprintable()):
             piece = visible(piece.replace("\t", "    "))
@@ -165,9 +165,9 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
             piece = f"◌{piece}"
             cells = cell_len(piece)
         first = piece[0]
-        if spaced or first == " " or first == SPACE or first >= "⺀" or kind != "token":
+        if not glued and (spaced or first in (" ", SPACE) or first >= "⺀"):
             word = len(line)
-        spaced = piece[-1] in " ·" or kind != "token"
+        spaced = piece[-1] in (" ", SPACE)
         if used + cells > width:
             tail = line[word:]
             tail_cells = sum(fragment.cells for fragment in tail)
@@ -187,9 +187,11 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
         line.append(Fragment(token, piece, cells, kind))
         used += cells
 
-    def badges(token: int, which: list[Badge]) -> None:
+    def badges(token: int, which: list[Badge], glued: bool) -> None:
+        # A badge stays on the line of the token it speaks of, so it comes after it without a break.
         for badge in which:
-            put(token, f" {badge.text} ", badge.kind)
+            put(token, f" {badge.text} ", badge.kind, glued)
+            glued = False
 
     for token in range(len(sequence.ids)):
         start, stop = starts[token], ends[token]
@@ -206,7 +208,7 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
                     end()
                 gutter = str(step + 1)
         if token in before:
-            badges(token, before[token])
+            badges(token, before[token], glued=False)
         if start == stop:
             pieces = [sequence.pieces[token]]
         elif stop <= reached and token and continues(sequence, token):
@@ -218,16 +220,16 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
         for number, piece in enumerate(pieces):
             if number:
                 if borders or whitespace:
-                    put(token, NEWLINE, "newline")
+                    put(token, NEWLINE, "newline", glued=True)
                 elif not line:
                     line.append(Fragment(token, "", 0, "token"))
                 if number == closing and not piece and token in after:
-                    badges(token, after[token])
+                    badges(token, after[token], glued=True)
                 end()
             if piece:
                 put(token, piece.replace(" ", SPACE).replace("\t", TAB) if whitespace else piece, "token")
         if token in after and not (closing > 0 and not pieces[-1]):
-            badges(token, after[token])
+            badges(token, after[token], glued=True)
         if done:
             yield from done
             done.clear()
@@ -278,12 +280,21 @@ def _columns(sequence: TokenSequence, marks: Marks, view: View, width: int) -> I
             if used + cells > width:
                 yield from rows()
             upper.append(Fragment(token, over + " " * (cells - cells_of(over)), cells, kind))
-            lower.append(Fragment(token, below.ljust(cells), cells, "under" if kind == "token" else "blank"))
+            lower.append(
+                Fragment(token, below + " " * (cells - cells_of(below)), cells, _under(sequence, token, kind, view))
+            )
             used += cells
         if NEWLINE in text and upper:
             yield from rows()
     if upper:
         yield from rows()
+
+
+def _under(sequence: TokenSequence, token: int, kind: str, view: View) -> str:
+    if kind != "token":
+        return "blank"
+    label = sequence.labels[token]
+    return "under" if view is View.IDS or label == MASKED else label_badge(label).kind
 
 
 def _label(sequence: TokenSequence, token: int) -> str:

@@ -46,35 +46,35 @@ class TokenView(Widget, can_focus=True):
         height: auto;
         width: 1fr;
         & > .tokens--template { color: $foreground; text-opacity: 55%; }
-        & > .tokens--system { color: $text-secondary; }
-        & > .tokens--user { color: $text-primary; }
-        & > .tokens--prompt { color: $text-primary; }
-        & > .tokens--tool { color: $text-warning; }
+        & > .tokens--system { color: $secondary; }
+        & > .tokens--user { color: $chosen 75%; }
+        & > .tokens--prompt { color: $chosen 75%; }
+        & > .tokens--tool { color: $warning; }
         & > .tokens--assistant { color: $foreground; }
         & > .tokens--answer { color: $foreground; }
         & > .tokens--step { color: $foreground; }
-        & > .tokens--separator { color: $text-accent; }
+        & > .tokens--separator { color: $special; }
         & > .tokens--shade { background: $foreground 9%; }
-        & > .tokens--special { color: $text-accent; text-style: italic; }
+        & > .tokens--special { color: $special; text-style: italic; }
         & > .tokens--shared { text-opacity: 72%; }
         & > .tokens--masked { text-opacity: 70%; }
-        & > .tokens--lost { color: $text-error; text-opacity: 60%; text-style: strike; }
+        & > .tokens--lost { color: $cut; text-opacity: 70%; text-style: strike; }
         & > .tokens--carrier { text-style: bold underline; }
         & > .tokens--newline { text-opacity: 45%; }
         & > .tokens--gap { text-opacity: 40%; text-style: italic; }
         & > .tokens--under { color: $foreground; text-opacity: 60%; }
         & > .tokens--blank { color: $foreground; }
         & > .tokens--gutter { color: $foreground; text-opacity: 45%; }
-        & > .tokens--hover { background: $primary 35%; }
-        & > .tokens--match { background: $warning; color: auto 90%; text-style: bold; }
-        & > .tokens--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
-        & > .tokens--cursor-blurred { background: $primary 45%; }
-        & > .tokens--diverges { background: $secondary; color: auto 95%; text-style: bold; }
-        & > .tokens--pooled { background: $accent; color: auto 95%; text-style: bold; }
-        & > .tokens--cut { background: $error-muted; color: $text-error; text-style: bold; }
-        & > .tokens--right { background: $success-muted; color: $text-success; text-style: bold; }
-        & > .tokens--wrong { background: $error-muted; color: $text-error; text-style: bold; }
-        & > .tokens--soft { background: $warning-muted; color: $text-warning; text-style: bold; }
+        & > .tokens--hover { background: $primary 30%; }
+        & > .tokens--match { background: $warning; color: $background; text-style: bold; }
+        & > .tokens--cursor { background: $foreground; color: $background; text-style: bold; }
+        & > .tokens--cursor-blurred { background: $foreground 35%; }
+        & > .tokens--diverges { background: $special; color: $background; text-style: bold; }
+        & > .tokens--pooled { background: $pooled; color: $background; text-style: bold; }
+        & > .tokens--cut { background: $cut; color: $background; text-style: bold; }
+        & > .tokens--right { background: $positive; color: $background; text-style: bold; }
+        & > .tokens--wrong { background: $negative; color: $background; text-style: bold; }
+        & > .tokens--soft { background: $foreground; color: $background; text-style: bold; }
         & > .tokens--unjudged { background: $foreground 12%; color: $foreground; text-opacity: 70%; }
     }
     """

@@ -1,0 +1,74 @@
+"""A stepwise sample: the prompt, then each step with its label at the token that carries it."""
+
+from collections.abc import Iterator
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.encode.encoding import MASKED
+from engine.inspector.messages import RowView
+from workbench.widgets.refusal import RefusalNote
+from workbench.widgets.token_layout import View
+from workbench.widgets.token_marks import step_labels
+from workbench.widgets.token_pane import TokenPane
+from workbench.widgets.token_view import TokenView
+
+
+class StepsView(Widget):
+    """Shows the one sequence of a stepwise sample."""
+
+    DEFAULT_CSS = """
+    StepsView { height: 1fr; layout: vertical; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self.row: RowView | None = None
+        self._pane = TokenPane()
+        self._note = RefusalNote()
+
+    def compose(self) -> ComposeResult:
+        """The reason of a refused row, then the sequence."""
+        yield self._note
+        yield self._pane
+
+    def show(self, row: RowView | None) -> None:
+        """Show a stepwise sample (None: nothing)."""
+        self.row = row
+        self._note.show(row)
+        sequence = row.sequences[0] if row and row.sequences else None
+        self._pane.show(sequence, steps_title(row))
+
+    def set_view(self, view: View, whitespace: bool) -> None:
+        """How the tokens are shown."""
+        self._pane.tokens.view = view
+        self._pane.tokens.whitespace = whitespace
+
+    def token_views(self) -> Iterator[TokenView]:
+        """The sequence's tokens."""
+        yield self._pane.tokens
+
+    def side_of(self, tokens: TokenView) -> str:
+        """What a token view shows."""
+        return "steps"
+
+
+def steps_title(row: RowView | None) -> Content:
+    """How many steps are right, wrong, in between, not judged, and lost to the cut."""
+    if row is None or not row.sequences:
+        return Content("steps · no tokens")
+    sequence = row.sequences[0]
+    labels = step_labels(sequence)
+    kept = {token: label for token, label in labels.items() if sequence.kept_start <= token < sequence.kept_end}
+    counts = {
+        "✓": sum(label == 1 for label in kept.values()),
+        "✗": sum(label == 0 for label in kept.values()),
+        "~": sum(0 < label < 1 for label in kept.values()),
+        "· not judged": sum(label == MASKED for label in kept.values()),
+        "lost to the cut": len(labels) - len(kept),
+    }
+    number, whole = sequence.kept_end - sequence.kept_start, len(sequence.ids)
+    tokens = f"{whole:,} tokens" if number == whole else f"{number:,} of {whole:,} tokens"
+    words = "  ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return Content(f"{len(labels)} steps: {words or 'none'} · {tokens}")
