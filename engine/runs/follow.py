@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.events.reader import EventReader
 from engine.events.schema import End, Record
 from engine.runs.folder import RunFolder
-from engine.runs.state import Status, run_status
+from engine.runs.state import run_state
 
 _POLL = 0.1
 _LOOK = 1.0
@@ -43,13 +43,9 @@ def follow(run: RunFolder) -> Iterator[Batch]:
         if over:
             return
         if ended:
-            over = not _status(run).state.live
+            over = not run_state(run).live
         elif time.monotonic() >= look_again:
-            over = not _status(run).state.live
+            over = not run_state(run).live
             look_again = time.monotonic() + _LOOK
         if not over:
             time.sleep(_POLL)
-
-
-def _status(run: RunFolder) -> Status:
-    return run_status(run)

@@ -1,9 +1,10 @@
 """What the list of runs shows: each run's state and key numbers, read without reading the whole of its events."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from engine.events.reader import EventReader, read_tail
@@ -63,7 +64,7 @@ class _Course:
 
 
 def list_runs() -> list[RunSummary]:
-    """Every run in the index and in `./runs`: the living first, then the others, newest first. The missing are left out."""
+    """Every run in the index and in `./runs` that is still there: the living first, then the others, newest first."""
     found = []
     for path in known_run_folders():
         try:
@@ -165,9 +166,4 @@ def _thinned(values: list[float]) -> tuple[float, ...]:
     if len(values) <= SERIES_POINTS:
         return tuple(values)
     edges = [len(values) * i // SERIES_POINTS for i in range(SERIES_POINTS + 1)]
-    return tuple(_mean(values[a:b]) for a, b in zip(edges, edges[1:], strict=False))
-
-
-def _mean(values: Iterable[float]) -> float:
-    several = list(values)
-    return sum(several) / len(several)
+    return tuple(fmean(values[a:b]) for a, b in pairwise(edges))
