@@ -49,7 +49,7 @@ _STEPS = (
     ("tokens_per_second",),
     ("positive_rate",),
 )
-_REFERENCES_ONLY = ("majority_baseline",)
+_REFERENCES_ONLY = ("majority_baseline", "length_baseline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,10 @@ def _plot(title: str, metric: str, curves: Iterable[Curve], steps: bool, history
     elif metric == "accuracy" and steps:
         majority = history.latest_eval.get("majority_baseline") or history.latest.get("majority_baseline")
         references = (Reference(majority, "majority"),) if majority else ()
-    elif metric in ("accuracy", "balanced_accuracy"):
+    elif metric == "accuracy":
+        length = history.latest_eval.get("length_baseline")
+        references = (Reference(0.5, "chance"), *([Reference(length, "length alone")] if length else []))
+    elif metric == "balanced_accuracy":
         references = (Reference(0.5, "chance"),)
     elif metric in ("margin", "chosen_reward"):
         references = (Reference(0.0, "0"),)

@@ -1,12 +1,12 @@
 """What the screen knows of a run: its events folded into series, a state, and numbers to read."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from engine.events.alarms import Course
-from engine.events.schema import Checkpoint, End, Eval, FindingEvent, Metric, PhaseEvent, Record, Start
+from engine.events.schema import Checkpoint, End, Eval, Event, FindingEvent, Metric, PhaseEvent, Record, Start
 from workbench.widgets.series import Series
 
 AXES = ("step", "time", "epoch")
@@ -48,76 +48,101 @@ class RunHistory:
 
     def add(self, records: Iterable[Record]) -> None:
         """Take in the next records, in their order."""
+        metrics: list[tuple[Metric, float]] = []
         for record in records:
             event = record.event
-            restarts = isinstance(event, Start)
-            if self._last_time is not None and not restarts:
+            if self._last_time is not None and not _begins_attempt(event):
                 self.elapsed += max(0.0, record.time - self._last_time)
             self._last_time = record.time
             self.course.add(event)
             if isinstance(event, Metric):
-                self._add_metric(event)
-            elif isinstance(event, Eval):
-                self._add_eval(event)
-            elif isinstance(event, PhaseEvent):
-                if self.phase is None or self.phase.phase != event.phase:
-                    self._phase_began = self.elapsed
-                self.phase = event
-            elif isinstance(event, Start):
-                self.start, self.end, self.phase = event, None, None
-                self.attempts += 1
+                if metrics and event.step <= metrics[-1][0].step:
+                    self._add_metrics(metrics)
+                    metrics = []
+                metrics.append((event, self.elapsed))
+                continue
+            if metrics:
+                self._add_metrics(metrics)
+                metrics = []
+            self._add_other(event)
+        if metrics:
+            self._add_metrics(metrics)
+
+    def _add_other(self, event: Event) -> None:
+        if isinstance(event, Eval):
+            self._forget(self.evals, event.step)
+            self._extend(self.evals, self.latest_eval, [(event, self.elapsed)], "eval_")
+        elif isinstance(event, PhaseEvent):
+            if _begins_attempt(event):
+                self.end = None
                 self._pace.clear()
-            elif isinstance(event, Checkpoint):
-                self.checkpoints = [each for each in self.checkpoints if each.step != event.step]
-                self.checkpoints.append(event)
-            elif isinstance(event, FindingEvent):
-                self.findings.append(event)
-            else:
-                self.end = event
+            if self.phase is None or self.phase.phase != event.phase:
+                self._phase_began = self.elapsed
+            self.phase = event
+        elif isinstance(event, Start):
+            self.start, self.end = event, None
+            self.attempts += 1
+            self._pace.clear()
+        elif isinstance(event, Checkpoint):
+            self.checkpoints = [each for each in self.checkpoints if each.step != event.step]
+            self.checkpoints.append(event)
+        elif isinstance(event, FindingEvent):
+            self.findings = [each for each in self.findings if each != event]
+            self.findings.append(event)
+        elif isinstance(event, End):
+            self.end = event
 
-    def _add_metric(self, event: Metric) -> None:
-        if event.step <= self.step and self._has_step(event.step):
-            for series in self.train.values():
-                series.cut_after("step", event.step - 1)
-            for series in self.evals.values():
-                series.cut_after("step", event.step - 1)
-        self.step = event.step
-        epoch = event.values.get("epoch")
-        if epoch is not None:
-            self.epoch = epoch
-        self._pace.append((event.step, self.elapsed))
+    def _add_metrics(self, metrics: list[tuple[Metric, float]]) -> None:
+        first, last = metrics[0][0], metrics[-1][0]
+        if first.step <= self.step:
+            self._forget(self.train, first.step)
+            self._forget(self.evals, first.step)
+        self.step = last.step
+        self._pace.extend((event.step, elapsed) for event, elapsed in metrics[-_PACE:])
         del self._pace[:-_PACE]
-        self._append(self.train, self.latest, event.step, event.values, event.not_finite, "")
+        if self.phase is None or self.phase.phase not in ("training", "stopping"):
+            # The trainer goes back to training without a word after an evaluation or a checkpoint.
+            self.phase, self._phase_began = PhaseEvent("training"), metrics[0][1]
+        self._extend(self.train, self.latest, metrics, "")
 
-    def _add_eval(self, event: Eval) -> None:
-        for series in self.evals.values():
-            series.cut_after("step", event.step - 1)
-        self._append(self.evals, self.latest_eval, event.step, event.values, event.not_finite, "eval_")
+    @staticmethod
+    def _forget(series: dict[str, Series], step: int) -> None:
+        """Drop what lies at `step` and beyond: those steps are trained (or evaluated) again."""
+        for each in series.values():
+            each.cut_after("step", step - 1)
 
-    def _append(
+    def _extend(
         self,
         into: dict[str, Series],
         latest: dict[str, float | None],
-        step: int,
-        values: dict[str, float | None],
-        not_finite: tuple[str, ...],
+        events: Sequence[tuple[Metric | Eval, float]],
         prefix: str,
     ) -> None:
-        place = (step, self.elapsed, self.epoch)
-        for full_name, value in values.items():
+        epochs = []
+        for event, _ in events:
+            self.epoch = max(self.epoch, event.values.get("epoch") or 0.0)
+            epochs.append(self.epoch)
+        names = dict.fromkeys(name for event, _ in events for name in event.values)
+        for full_name in names:
             name = full_name.removeprefix(prefix)
-            if name == "epoch" or (value is None and full_name not in not_finite):
+            if name == "epoch":
                 continue
-            series = into.get(name)
-            if series is None:
-                series = into[name] = Series(AXES)
-            series.append(place, value)
+            known = [
+                (place, event.values[full_name])
+                for place, (event, _) in enumerate(events)
+                if full_name in event.values and (event.values[full_name] is not None or full_name in event.not_finite)
+            ]
+            if not known:
+                continue
+            columns = (
+                [events[place][0].step for place, _ in known],
+                [events[place][1] for place, _ in known],
+                [epochs[place] for place, _ in known],
+            )
+            series = into[name] if name in into else into.setdefault(name, Series(AXES))
+            series.extend(columns, [value for _, value in known])
+            value = known[-1][1]
             latest[name] = math.nan if value is None else value
-
-    def _has_step(self, step: int) -> bool:
-        series = self.train.get("loss")
-        extent = series.extent("step") if series else None
-        return extent is not None and extent[1] >= step
 
     @property
     def seconds_per_step(self) -> float | None:
@@ -149,3 +174,7 @@ class RunHistory:
         if self.phase.done is not None and self.phase.total:
             return self.phase.done, self.phase.total
         return None
+
+
+def _begins_attempt(event: Event) -> bool:
+    return isinstance(event, PhaseEvent) and event.phase == "starting"

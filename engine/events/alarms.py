@@ -100,7 +100,7 @@ def flat_loss(course: Course) -> Alarm | None:
         "flat-loss",
         "warning",
         f"the loss is flat at ln 2 = 0.693 (mean {fmean(losses):.4f} over {len(losses)} records): nothing is learned",
-        "raise learning_rate; see that the head is trained (under LoRA too), and that answers differ where they are read",
+        "raise learning_rate; see that the head is trained, and that answers differ where the reward is read",
         _first_step(course, 40),
     )
 
@@ -114,7 +114,7 @@ def zero_margin(course: Course) -> Alarm | None:
         "zero-margin",
         "error",
         "the margin is exactly 0: chosen and rejected get the same reward",
-        "the reward may be read before the two answers part (pad token = EOS, both cut): see the pooled token in Inspect",
+        "the reward may be read before the answers part (pad token = EOS, both cut): see the pooled token in Inspect",
         _first_step(course, 5),
     )
 
@@ -215,7 +215,7 @@ def majority_class(course: Course) -> Alarm | None:
     return Alarm(
         "majority-class",
         "warning",
-        f"accuracy is the majority's {fmean(b for _, b, _ in pairs):.3f}, balanced accuracy 0.5: one label for all steps",
+        f"accuracy is the majority's {fmean(b for _, b, _ in pairs):.3f}, balanced 0.5: one label for all steps",
         "raise learning_rate or train longer; balance the labels; see that the label sits on the token you mean",
         _first_step(course, 30),
     )

@@ -39,7 +39,7 @@ class Chart(Widget, can_focus=True):
         & > .chart--axis { color: $text-muted; }
         & > .chart--reference { color: $text-muted; }
         & > .chart--cursor-text { color: $text-accent; text-style: bold; }
-        & > .chart--cursor { background: $surface-lighten-2; }
+        & > .chart--cursor { background: $foreground 22%; }
         & > .chart--not-finite { color: $text-error; text-style: bold; }
         & > .chart--curve-0 { color: $primary; }
         & > .chart--curve-1 { color: $warning; }
@@ -79,7 +79,7 @@ class Chart(Widget, can_focus=True):
             """The chart whose crosshair moved."""
             return self.chart
 
-    def __init__(self, plot: Plot, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+    def __init__(self, plot: Plot, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._plot = plot
         self._frame: Frame | None = None
@@ -133,9 +133,10 @@ class Chart(Widget, can_focus=True):
         for number, row in enumerate(frame.rows):
             strip = Strip([Segment(text, styles.get(role)) for text, role in row], width)
             column = frame.cursor_column
-            if column is not None and number > 0:
+            if column is not None and 0 < number <= frame.height:
                 before, at, after = strip.divide([column, column + 1, width])
-                strip = Strip.join([before, at.apply_style(cursor), after])
+                lit = Strip([Segment(part.text, (part.style or Style()) + cursor) for part in at])
+                strip = Strip.join([before, lit, after])
             self._strips.append(strip)
 
     def action_look(self, places: int) -> None:

@@ -41,7 +41,7 @@ class ChartGrid(Grid):
                 show=False, id="charts.enlarge"),
     ]  # fmt: skip
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._plots: list[Plot] = []
         self._first = 0

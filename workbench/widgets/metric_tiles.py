@@ -7,15 +7,29 @@ from textual.app import RenderResult
 from textual.strip import Strip
 from textual.widget import Widget
 
-from workbench.panels import label_of
 from workbench.run_history import RunHistory
 from workbench.widgets.series import Series
 from workbench.widgets.spark import spark
 from workbench.widgets.ticks import short_number
 
 _TILE = 26
-_LABEL = 13
+_LABEL = 11
 _VALUE = 7
+_SHORT = {
+    "loss": "loss",
+    "accuracy": "acc",
+    "margin": "margin",
+    "chosen_reward": "chosen",
+    "rejected_reward": "rejected",
+    "reward_std": "spread",
+    "balanced_accuracy": "bal. acc",
+    "f1_error": "F1 errors",
+    "grad_norm": "grad norm",
+    "learning_rate": "lr",
+    "tokens_per_second": "tokens/s",
+    "padding_fraction": "padding",
+    "step_time": "s/step",
+}
 _ORDER = (
     "eval_loss",
     "eval_accuracy",
@@ -49,7 +63,7 @@ class MetricTiles(Widget):
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._tiles: list[tuple[str, float | None, Series, bool]] = []
         self._strips: list[Strip] | None = None
@@ -63,7 +77,7 @@ class MetricTiles(Widget):
             series = (history.evals if evaluation else history.train).get(plain)
             if series is not None:
                 latest = (history.latest_eval if evaluation else history.latest).get(plain)
-                self._tiles.append((("eval " if evaluation else "") + label_of(plain), latest, series, evaluation))
+                self._tiles.append((("eval " if evaluation else "") + _SHORT[plain], latest, series, evaluation))
         self._strips = None
         self.refresh()
 
@@ -98,7 +112,7 @@ class MetricTiles(Widget):
             segments = []
             for text, latest, series, evaluation in self._tiles[row * columns : (row + 1) * columns]:
                 room = max(0, tile - _LABEL - _VALUE - 3)
-                number = "NaN" if latest != latest else short_number(latest)
+                number = short_number(latest)
                 segments += [
                     Segment(f"{text[:_LABEL]:<{_LABEL}} ", label),
                     Segment(f"{number:>{_VALUE}} ", evaluated if evaluation else value),

@@ -69,6 +69,7 @@ class Frame:
     rows: list[list[tuple[str, str]]] = field(default_factory=list)
     left: int = 0
     width: int = 0
+    height: int = 0
     extent: tuple[float, float] = (0.0, 1.0)
     cursor_column: int | None = None
 
@@ -140,7 +141,7 @@ def draw(plot: Plot, width: int, height: int) -> Frame:
         return frame
     left, right = extent
     if right <= left:
-        left, right = left, left + 1.0
+        right = left + 1.0
     frame.extent = (left, right)
 
     ruled = height >= 9
@@ -149,8 +150,8 @@ def draw(plot: Plot, width: int, height: int) -> Frame:
     low, high = _y_range(plot, [drawn for drawn in rough if drawn.buckets])
     ticks = (log_ticks if plot.log_scale else nice_ticks)(low, high, max(2, min(plot_height // 2 + 1, 7)))
     labels = tick_labels(ticks)
-    gutter = max([len(label) for label in labels], default=1) + 1
-    frame.left, frame.width = gutter, width - gutter
+    gutter = max([4, *(len(label) for label in labels)]) + 1
+    frame.left, frame.width, frame.height = gutter, width - gutter, plot_height
     drawn = [_drawn(plot, curve, left, right, frame.width * 2) for curve in plot.curves]
 
     bottom, top = (math.log10(low), math.log10(high)) if plot.log_scale else (low, high)
@@ -303,40 +304,39 @@ def _mark(each: _Drawn, axis: str, area: _Area, characters: list[str], roles: li
 
 
 def _title(plot: Plot, width: int) -> list[tuple[str, str]]:
-    """Title, then each curve with its value at the cursor (or its last), as much as fits."""
-    parts: list[tuple[str, str]] = [(plot.title, "title")]
-    used = len(plot.title)
+    """Title, then each curve with its value at the cursor (or its last): in as many words as fit for all of them."""
     tail = "log" if plot.log_scale else ""
     if plot.cursor is not None:
         tail = f"{axis_value(plot.axis, plot.cursor)}{'  ' + tail if tail else ''}"
-    for curve in plot.curves:
-        index = len(curve.series) - 1
-        if plot.cursor is not None:
-            nearest = curve.series.nearest(plot.axis, plot.cursor)
-            index = -1 if nearest is None else nearest
-        if index < 0:
-            continue
-        window = 1 if curve.marks else window_length(curve.series, plot.smoothing)
-        value = short_number(curve.series.y[index])
-        mean = short_number(curve.series.trailing_mean(index, window)) if window > 1 else ""
-        role = f"curve-{curve.colour % COLOURS}"
-        sign = "•" if curve.marks else "━"
-        long = [(f"  {sign} ", role), (f"{curve.label} ", "axis"), (mean or value, role)]
-        if mean:
-            long.append((f" now {value}" if plot.cursor is None else f" is {value}", "axis"))
-        short = [(f"  {sign} ", role), (mean or value, role)]
-        for form in (long, long[:3], short):
-            size = sum(len(text) for text, _ in form)
-            if used + size + len(tail) + 1 <= width:
-                parts.extend(form)
-                used += size
-                break
-    space = width - used
+    legends = [legend for curve in plot.curves if (legend := _legend(plot, curve))]
+    for words in (3, 2, 1, 0):
+        parts = [(plot.title, "title")]
+        for legend in legends:
+            parts.extend(legend[words])
+        space = width - sum(len(text) for text, _ in parts)
+        if space > len(tail):
+            break
+    else:
+        parts, space = [(plot.title[:width], "title")], width - len(plot.title[:width])
     if tail and space > len(tail):
-        parts.extend(((" " * (space - len(tail)), "blank"), (tail, "cursor-text")))
-    elif space > 0:
-        parts.append((" " * space, "blank"))
-    return parts if space >= 0 else [(plot.title[:width], "title")]
+        return [*parts, (" " * (space - len(tail)), "blank"), (tail, "cursor-text")]
+    return [*parts, (" " * space, "blank")]
+
+
+def _legend(plot: Plot, curve: Curve) -> tuple[list[tuple[str, str]], ...] | None:
+    """A curve's entry in the title in ever more words, None for a curve without values."""
+    index: int | None = len(curve.series) - 1
+    if plot.cursor is not None:
+        index = curve.series.nearest(plot.axis, plot.cursor)
+    if index is None or index < 0:
+        return None
+    role = f"curve-{curve.colour % COLOURS}"
+    window = 1 if curve.marks else window_length(curve.series, plot.smoothing)
+    value = short_number(curve.series.y[index])
+    main = short_number(curve.series.trailing_mean(index, window)) if window > 1 else value
+    sign, label, number = ("  • " if curve.marks else "  ━ ", role), (f"{curve.label} ", "axis"), (main, role)
+    raw = [(f" {'now' if plot.cursor is None else 'is'} {value}", "axis")] if window > 1 else []
+    return [sign], [sign, number], [sign, label, number], [sign, label, number, *raw]
 
 
 def axis_value(axis: str, x: float) -> str:
@@ -354,17 +354,15 @@ def _x_axis(plot: Plot, frame: Frame, gutter: int, width: int, ruled: bool) -> l
         ticks = [tick for tick in ticks if tick == int(tick)]
     texts = [clock_label(tick) for tick in ticks] if plot.axis == "time" else tick_labels(ticks)
     row, rule = [" "] * width, ["─"] * frame.width
-    name = plot.axis
+    end = width - len(plot.axis)
+    row[end:] = plot.axis
     free = gutter - 1
     for tick, text in zip(ticks, texts, strict=True):
         column = round((tick - left) / (right - left) * (frame.width * 2 - 1)) >> 1
         rule[column] = "┴"
-        start = min(max(gutter + column - len(text) // 2, gutter - 1), width - len(text))
-        if start >= free:
+        start = max(gutter + column - len(text) // 2, gutter - 1)
+        if start >= free and start + len(text) < end:
             row[start : start + len(text)] = text
             free = start + len(text) + 2
-    text = "".join(row)
-    if text[width - len(name) - 2 :].strip() == "":
-        text = text[: width - len(name)] + name
     rows = [[(" " * (gutter - 1) + "└" + "".join(rule), "axis")]] if ruled else []
-    return [*rows, [(text, "axis")]]
+    return [*rows, [("".join(row), "axis")]]

@@ -63,12 +63,23 @@ class Series:
                 self._gaps.append(len(self.y))
             return
         self.y.append(y)
-        self._complete_levels()
+        if len(self.y) % FAN == 0:
+            self._complete_levels()
 
-    def break_line(self) -> None:
-        """Leave a gap before the next value, as between two attempts at a run."""
-        if self.y and (not self._gaps or self._gaps[-1] != len(self.y)):
-            self._gaps.append(len(self.y))
+    def extend(self, columns: Sequence[Sequence[float]], values: Sequence[float | None]) -> None:
+        """Add many values at once: a column of x an axis, none of which falls; far cheaper than `append` for each."""
+        if not values:
+            return
+        have = [self.x[axis] for axis in self.axes]
+        follows = all(not old or old[-1] <= new[0] for old, new in zip(have, columns, strict=True))
+        if not follows or None in values or not math.isfinite(sum(values)):  # type: ignore[arg-type]
+            for place, value in zip(zip(*columns, strict=True), values, strict=True):
+                self.append(place, value)
+            return
+        for axis, new in zip(self.axes, columns, strict=True):
+            self.x[axis].extend(new)
+        self.y.extend(values)  # type: ignore[arg-type]
+        self._complete_levels()
 
     def cut_after(self, axis: str, x: float) -> None:
         """Forget everything beyond `x`: a run that resumed from a checkpoint trains those steps again."""
@@ -153,17 +164,17 @@ class Series:
         return found
 
     def _complete_levels(self) -> None:
-        size = len(self.y)
+        lows = highs = sums = self.y
         level = 0
-        while size % FAN == 0:
+        while len(self.y) >= FAN ** (level + 1):
             if level == len(self._levels):
                 self._levels.append((array("d"), array("d"), array("d")))
-            lows, highs, sums = self._levels[level]
-            below = (self.y, self.y, self.y) if level == 0 else self._levels[level - 1]
-            lows.append(min(below[0][-FAN:]))
-            highs.append(max(below[1][-FAN:]))
-            sums.append(math.fsum(below[2][-FAN:]))
-            size //= FAN
+            next_lows, next_highs, next_sums = self._levels[level]
+            for start in range(len(next_lows) * FAN, len(lows) // FAN * FAN, FAN):
+                next_lows.append(min(lows[start : start + FAN]))
+                next_highs.append(max(highs[start : start + FAN]))
+                next_sums.append(math.fsum(sums[start : start + FAN]))
+            lows, highs, sums = next_lows, next_highs, next_sums
             level += 1
 
     def _range(self, start: int, stop: int) -> tuple[float, float, float]:

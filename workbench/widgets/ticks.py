@@ -46,7 +46,7 @@ def time_ticks(low: float, high: float, most: int) -> list[float]:
     return nice_ticks(low, high, most)
 
 
-_CLOCK = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+_CLOCK: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 _CLOCK += tuple(h * 3600.0 for h in (2, 3, 6, 12, 24, 48, 96, 168))
 
 
@@ -65,8 +65,10 @@ def tick_labels(ticks: list[float]) -> list[str]:
 
 def short_number(value: float | None, digits: int = 4) -> str:
     """A number in at most about seven characters: 0.4231, 12.35, 81.2k, 1.5M, 2e-05; "–" for None."""
-    if value is None or math.isnan(value):
+    if value is None:
         return "–"
+    if math.isnan(value):
+        return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     size = abs(value)

@@ -1,0 +1,258 @@
+"""Train: what will be trained, then how it goes."""
+
+import asyncio
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Button, ContentSwitcher
+
+from engine.error import EngineError
+from engine.inspector.messages import CheckReport, Description, Failure, PresetText
+from engine.runs.folder import RunFolder, create_run
+from engine.runs.launch import launch
+from engine.runs.stop import kill, stop
+from workbench.run_follower import TICK, Follower
+from workbench.screens.base import WorkbenchScreen
+from workbench.screens.dialog import Question
+from workbench.session import Session
+from workbench.widgets.chart_grid import ChartGrid
+from workbench.widgets.plan_pane import PlanPane
+from workbench.widgets.run_view import RunView
+
+_LIVE = frozenset(("starting", "loading", "encoding", "training", "evaluating", "saving", "stopping"))
+_AGAIN = frozenset(("stopped", "failed", "crashed"))
+
+
+class TrainScreen(WorkbenchScreen):
+    """The plan of the open preset, and the live view of a run: the one just launched, or one opened from Runs."""
+
+    MODE = "train"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "launch", "Train", tooltip="Start a run of the open preset", id="train.launch"),
+        Binding("s", "stop", "Stop", tooltip="Asks whether to save first", id="train.stop"),
+        Binding("d", "detach", "Detach", tooltip="Leave; the run goes on", id="train.detach"),
+        Binding("r", "resume", "Resume", tooltip="Go on from the last checkpoint", id="train.resume"),
+        Binding("p", "plan", "Plan", tooltip="What the open preset would train", id="train.plan"),
+        Binding("p", "watch", "Watch", tooltip="Back to the run", id="train.watch"),
+        Binding("o", "log", "Log", tooltip="The end of train.log", id="train.log"),
+        Binding("w", "remarks", "Remarks", tooltip="All alarms and findings, with advice", id="train.remarks",
+                show=False),
+        Binding("space", "pause", "Pause", tooltip="Hold the picture still; the run goes on", id="train.pause",
+                show=False),
+        Binding("c", "copy", "Copy error", tooltip="How the run failed, to the clipboard", id="train.copy"),
+    ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: Description | CheckReport | Failure | None = None
+        self._known_for: PresetText | None = None
+        self._visible = False
+
+    def compose_body(self) -> ComposeResult:
+        """The plan and the run, one at a time."""
+        with ContentSwitcher(initial="plan"):
+            yield PlanPane(id="plan")
+            yield RunView(id="run")
+
+    def on_mount(self) -> None:
+        """Follow the preset that is open and the run that is chosen."""
+        self.watch(self.app, "session", self._session_changed)
+        self.watch(self.app, "run_folder", self._run_changed)
+
+    def on_screen_resume(self) -> None:
+        """In view: look at the run again."""
+        self._visible = True
+        self._look_at_data()
+        if self.run_view.folder is not None:
+            self._follow(self.run_view.folder)
+
+    def on_screen_suspend(self) -> None:
+        """Out of view: nothing is polled."""
+        self._visible = False
+        self.workers.cancel_group(self, "follow")
+
+    @property
+    def run_view(self) -> RunView:
+        """The view of the run."""
+        return self.query_one(RunView)
+
+    @property
+    def watching(self) -> bool:
+        """Whether the run is in view, and not the plan."""
+        return self.query_one(ContentSwitcher).current == "run"
+
+    # --- the plan ---
+
+    def _session_changed(self, session: Session) -> None:
+        if self._known_for != session.preset_text:
+            self._known = None
+        self.query_one(PlanPane).show(session, self._known)
+        self.refresh_bindings()
+        self._look_at_data()
+
+    def _look_at_data(self) -> None:
+        preset = self.workbench.session.preset_text
+        if self._visible and preset is not None and preset != self._known_for:
+            self._describe(preset)
+
+    @work(group="describe", exclusive=True, exit_on_error=False)
+    async def _describe(self, preset: PresetText) -> None:
+        await asyncio.sleep(0.3)
+        known = await self.workbench.inspector.describe(preset)
+        self._known, self._known_for = known, preset
+        self.query_one(PlanPane).show(self.workbench.session, known)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The button does what its key does."""
+        if event.button.id == "launch":
+            self.action_launch()
+
+    def action_launch(self) -> None:
+        """Start a run of the open preset and watch it."""
+        if self.workbench.session.valid:
+            self._launch(self.workbench.session)
+
+    @work(group="launch", exclusive=True, exit_on_error=False)
+    async def _launch(self, session: Session) -> None:
+        assert session.loaded is not None
+        button = self.query_one("#launch", Button)
+        button.disabled = True
+        try:
+            run = await asyncio.to_thread(create_run, session.loaded, None)
+            await asyncio.to_thread(launch, run)
+        except EngineError as error:
+            self.workbench.report_exception(error)
+            return
+        finally:
+            button.disabled = not self.workbench.session.valid
+        self.workbench.run_folder = run.path
+
+    # --- the run ---
+
+    def _run_changed(self, folder: Path | None) -> None:
+        switcher = self.query_one(ContentSwitcher)
+        if folder is None:
+            self.workers.cancel_group(self, "follow")
+            switcher.current = "plan"
+            self.refresh_bindings()
+            return
+        switcher.current = "run"
+        self.run_view.begin(folder)
+        self.call_after_refresh(self.query_one(ChartGrid).focus_first)
+        self._follow(folder)
+        self.refresh_bindings()
+
+    @work(group="follow", exclusive=True, exit_on_error=False)
+    async def _follow(self, folder: Path) -> None:
+        """Read what is new of the run, ten times a second, and show it."""
+        follower = Follower(folder)
+        begun = True
+        while True:
+            news = await asyncio.to_thread(follower.read, self.run_view.log_shown)
+            if news.gone and not folder.exists():
+                self.notify("The run's folder is gone.", severity="warning", markup=False)
+                self.workbench.run_folder = None
+                return
+            if begun:
+                self.run_view.begin(folder)
+                begun = False
+            before = self.run_view.state
+            self.run_view.take(news)
+            if self.run_view.state != before:
+                self.refresh_bindings()
+            await asyncio.sleep(0.005 if news.more else TICK)
+
+    def action_stop(self) -> None:
+        """Ask how to stop, and do it."""
+        self._stop()
+
+    @work(group="stop", exclusive=True, exit_on_error=False)
+    async def _stop(self) -> None:
+        folder = self.run_view.folder
+        if folder is None:
+            return
+        answer = await self.app.push_screen_wait(
+            Question(
+                f"Stop {folder.name}?",
+                "Stop and save finishes the step and writes a checkpoint; the run can be resumed from it.\n"
+                "Kill ends it now; what was learned since the last checkpoint is lost.",
+                (("save", "Stop and save"), ("kill", "Kill"), ("cancel", "Let it run")),
+            )
+        )
+        if answer not in ("save", "kill"):
+            return
+        try:
+            await asyncio.to_thread(stop if answer == "save" else kill, RunFolder(folder))
+        except EngineError as error:
+            self.workbench.report_exception(error)
+
+    async def action_detach(self) -> None:
+        """Leave the run to itself."""
+        live = self.run_view.state in _LIVE
+        name = self.run_view.name_of_run
+        self.workbench.run_folder = None
+        if live:
+            self.notify(f"{name} goes on. Runs (6) has it.", markup=False)
+        await self.workbench.action_go("runs")
+
+    def action_resume(self) -> None:
+        """Go on from the last checkpoint."""
+        if self.run_view.folder is not None:
+            self._resume(self.run_view.folder)
+
+    @work(group="launch", exclusive=True, exit_on_error=False)
+    async def _resume(self, folder: Path) -> None:
+        try:
+            await asyncio.to_thread(launch, RunFolder(folder))
+        except EngineError as error:
+            self.workbench.report_exception(error)
+
+    def action_plan(self) -> None:
+        """Show the plan; the run goes on."""
+        self.query_one(ContentSwitcher).current = "plan"
+        self.query_one("#launch", Button).focus()
+        self.refresh_bindings()
+
+    def action_watch(self) -> None:
+        """Back to the run."""
+        self.query_one(ContentSwitcher).current = "run"
+        self.query_one(ChartGrid).focus_first()
+        self.refresh_bindings()
+
+    def action_log(self) -> None:
+        """Open or close the log."""
+        self.run_view.toggle_log()
+
+    def action_remarks(self) -> None:
+        """Open or close the remarks."""
+        self.run_view.toggle_remarks()
+
+    def action_pause(self) -> None:
+        """Hold the picture, or go on."""
+        self.run_view.toggle_pause()
+
+    def action_copy(self) -> None:
+        """Copy how the run failed."""
+        self.app.copy_to_clipboard(self.run_view.failure)
+        self.notify("Copied.", markup=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what makes sense now is offered."""
+        if not self.is_mounted:
+            return True
+        state, watching = self.run_view.state, self.watching
+        return {
+            "launch": not watching and self.workbench.session.valid,
+            "plan": watching,
+            "watch": not watching and self.run_view.folder is not None and self.workbench.run_folder is not None,
+            "stop": watching and state in _LIVE,
+            "detach": watching,
+            "resume": watching and state in _AGAIN,
+            "log": watching,
+            "remarks": watching,
+            "pause": watching,
+            "copy": watching and bool(self.run_view.failure),
+        }.get(action, True)

@@ -1,0 +1,177 @@
+"""What will be trained, before it is: the preset in plain words, rows and steps, and what stands against it."""
+
+import math
+import platform
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from engine.inspector.messages import CheckReport, Description, Failure
+from engine.preset.schema import Preset
+from workbench.screen_text import visible
+from workbench.session import Session
+
+
+class PlanPane(Vertical):
+    """Facts about the training to come, and the button that starts it."""
+
+    DEFAULT_CSS = """
+    PlanPane {
+        height: 1fr; padding: 1 2;
+        VerticalScroll { height: auto; max-height: 1fr; }
+        Button { margin-top: 1; height: 1; border: none; min-width: 24; }
+        Button { background: $primary; color: $background; text-style: bold; }
+        Button:focus { background: $primary; text-style: bold reverse; }
+        Button:disabled { background: $surface-lighten-1; color: $text-muted; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        """The facts and the button."""
+        with VerticalScroll(can_focus=False):
+            yield Static(id="plan-facts")
+        yield Button("Train (t)", id="launch")
+
+    def show(self, session: Session, known: Description | CheckReport | Failure | None) -> None:
+        """Show the plan for the session's preset; `known` is what the data has told so far."""
+        self.query_one("#launch", Button).disabled = not session.valid
+        self.query_one("#plan-facts", Static).update(_plan(session, known))
+
+
+def steps_of(preset: Preset, rows: int) -> int:
+    """The optimizer steps of a training on `rows` rows, as the trainer counts them."""
+    if preset.max_steps:
+        return preset.max_steps
+    micro_batches = math.ceil(rows / (preset.micro_batch_size * preset.num_processes))
+    return math.ceil(max(1, math.ceil(micro_batches / preset.gradient_accumulation_steps)) * preset.num_epochs)
+
+
+def held_out_of(preset: Preset, rows: int) -> int:
+    """How many of the rows `val_set_size` holds out for evaluation: a share, or a count."""
+    size = preset.val_set_size
+    return round(rows * size) if size < 1 else min(int(size), rows)
+
+
+def _plan(session: Session, known: Description | CheckReport | Failure | None) -> Content:
+    if session.path is None:
+        return Content.assemble(
+            ("Nothing to train yet.\n\n", "bold"),
+            ("Open a preset on Home (1), or watch a run from Runs (6).", "$text-muted"),
+        )
+    lines = [Content.styled(f"Train {visible(session.name)}", "bold"), Content("")]
+    if session.loaded is not None:
+        lines += [_fact(name, value) for name, value in _facts(session.loaded.preset, known) if value]
+    lines += _against(session, known)
+    return Content("\n").join(lines)
+
+
+def _facts(preset: Preset, known: Description | CheckReport | Failure | None) -> list[tuple[str, str]]:
+    pairs = preset.model_kind == "pair"
+    batch = preset.micro_batch_size * preset.gradient_accumulation_steps * preset.num_processes
+    parts = [f"{preset.micro_batch_size} at once"]
+    if preset.gradient_accumulation_steps > 1:
+        parts.append(f"{preset.gradient_accumulation_steps} batches summed")
+    if preset.num_processes > 1:
+        parts.append(f"{preset.num_processes} processes")
+    rate = f"{preset.optimizer}, learning rate {preset.learning_rate:g}, {preset.lr_scheduler}"
+    adapter = f"LoRA, rank {preset.lora_r}" if preset.adapter else "all weights"
+    return [
+        ("objective", "pairs, Bradley-Terry" if pairs else "steps, cross entropy on each step's label"),
+        ("model", f"{preset.base_model}, {adapter}"),
+        ("data", ", ".join(config.path for config in preset.datasets)),
+        ("rows", _rows(preset, known)),
+        ("length", f"at most {preset.sequence_len} tokens"),
+        ("batch", f"{batch} samples a step" + (f" ({' × '.join(parts)})" if len(parts) > 1 else "")),
+        ("steps", _steps(preset, known)),
+        ("optimizer", rate),
+        ("evaluation", _evaluation(preset)),
+        ("device", _device(preset)),
+        ("saved in", f"{preset.output_dir or 'runs'}/"),
+    ]
+
+
+def _known_rows(preset: Preset, known: Description | CheckReport | Failure | None) -> int | None:
+    """The rows that training will have, as far as that can be told."""
+    if isinstance(known, CheckReport):
+        return known.kept
+    if isinstance(known, Description) and known.train_rows is not None:
+        return known.train_rows
+    return None
+
+
+def _rows(preset: Preset, known: Description | CheckReport | Failure | None) -> str:
+    if isinstance(known, CheckReport):
+        dropped = ", ".join(f"{count} {reason}" for reason, count in known.dropped.items())
+        return f"{known.kept} of {known.rows} reach training" + (f" ({dropped})" if dropped else "")
+    if isinstance(known, Description):
+        count = "not known yet" if known.train_rows is None else str(known.train_rows)
+        held = f", {known.eval_rows} to evaluate on" if known.eval_rows else ""
+        return f"{count}{held}; Check (4) says how many reach training"
+    return "" if isinstance(known, Failure) else "looking…"
+
+
+def _steps(preset: Preset, known: Description | CheckReport | Failure | None) -> str:
+    epochs = f"{preset.num_epochs:g} epoch{'' if preset.num_epochs == 1 else 's'}"
+    if preset.max_steps:
+        return f"{preset.max_steps} (max_steps)"
+    rows = _known_rows(preset, known)
+    if rows is None:
+        return epochs
+    sure = "" if isinstance(known, CheckReport) else "at most "
+    return f"{sure}{steps_of(preset, rows)} in {epochs}"
+
+
+def _evaluation(preset: Preset) -> str:
+    if preset.test_datasets:
+        on = ", ".join(config.path for config in preset.test_datasets)
+    elif preset.val_set_size:
+        size = preset.val_set_size
+        on = f"{size:.0%} of the rows, held out" if size < 1 else f"{int(size)} rows, held out"
+    else:
+        return "none: set val_set_size or test_datasets to see whether it learns"
+    if preset.evals_per_epoch:
+        return f"{on}, {preset.evals_per_epoch} times an epoch"
+    if preset.eval_steps:
+        every = preset.eval_steps
+        return f"{on}, every {int(every)} steps" if every >= 1 else f"{on}, every {every:.0%} of the run"
+    return f"{on}, at the end"
+
+
+def _device(preset: Preset) -> str:
+    chosen = str(getattr(preset, "device", None) or "auto")
+    if chosen != "auto":
+        return chosen
+    if Path("/dev/nvidia0").exists():
+        return "auto: CUDA, there is a GPU here"
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "auto: MPS"
+    return "auto: the CPU, no GPU is seen here"
+
+
+def _against(session: Session, known: Description | CheckReport | Failure | None) -> list[Content]:
+    lines = []
+    for problem in session.problems:
+        error = problem.severity == "error"
+        sign, colour = ("✗", "$error") if error else ("·", "$text-muted")
+        lines.append(Content.assemble((f"{sign} ", f"bold {colour}"), (visible(str(problem)), "" if error else colour)))
+    if isinstance(known, Failure) and not known.cancelled:
+        text = " ".join(part for part in (known.where, known.what, known.advice) if part)
+        lines.append(Content.assemble(("✗ ", "bold $error"), visible(text)))
+    if isinstance(known, CheckReport):
+        for finding in known.findings:
+            if finding.severity != "info":
+                colour = "$error" if finding.severity == "error" else "$warning"
+                text = f"{finding.count} × {finding.code}: {finding.message}"
+                lines.append(Content.assemble(("▲ ", f"bold {colour}"), visible(text)))
+    if session.unsaved:
+        lines.append(Content.styled("· the edits that are not saved are part of what is trained", "$text-muted"))
+    if session.loaded is not None and not session.valid and session.checked:
+        lines.append(Content.styled("✗ the preset as it stands cannot be trained: see Preset (2)", "$error"))
+    return [Content(""), *lines] if lines else []
+
+
+def _fact(name: str, value: str) -> Content:
+    return Content.assemble((f"{name:<12}", "$text-muted"), visible(value))

@@ -1,0 +1,129 @@
+"""One run as it goes: state, remarks, charts, tiles, and its log where asked for."""
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from engine.runs.state import Status
+from workbench.panels import panels
+from workbench.run_follower import News
+from workbench.run_history import RunHistory
+from workbench.widgets.chart_grid import ChartGrid
+from workbench.widgets.log_tail import LogTail
+from workbench.widgets.metric_tiles import MetricTiles
+from workbench.widgets.remarks import Remarks, remarks_of
+from workbench.widgets.run_ending import RunEnding
+from workbench.widgets.state_line import StateLine
+
+
+class RunView(Vertical):
+    """Shows a run's history as news of it comes in."""
+
+    DEFAULT_CSS = """
+    RunView { height: 1fr; }
+    RunView LogTail { display: none; }
+    RunView.-log LogTail { display: block; }
+    RunView.-short MetricTiles { display: none; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.folder: Path | None = None
+        self.history = RunHistory()
+        self.status: Status | None = None
+        self.paused = False
+        self._reading = False
+        self._log: list[str] = []
+        self._drawn_records = -1
+        self._records = 0
+
+    def compose(self) -> ComposeResult:
+        """State, remarks, how it ended, charts, tiles, log."""
+        yield StateLine()
+        yield Remarks()
+        yield RunEnding()
+        yield ChartGrid()
+        yield MetricTiles()
+        yield LogTail()
+
+    @property
+    def name_of_run(self) -> str:
+        """The run's name; empty where there is none."""
+        return self.folder.name if self.folder else ""
+
+    @property
+    def state(self) -> str:
+        """The run's state in one word."""
+        return self.status.state.value if self.status else "reading"
+
+    @property
+    def log_shown(self) -> bool:
+        """Whether the log is open."""
+        return self.has_class("-log")
+
+    def begin(self, folder: Path) -> None:
+        """Show another run, from its first event."""
+        self.folder = folder
+        self.history, self.status, self.paused = RunHistory(), None, False
+        self._log, self._records = [], 0
+        self.query_one(RunEnding).hide()
+        self._show()
+
+    def take(self, news: News) -> None:
+        """Fold in what is new, and show it."""
+        if news.anew:
+            self.history = RunHistory()
+        self.history.add(news.records)
+        self._records += len(news.records) + news.anew
+        self._reading = news.more
+        if news.status is not None:
+            self.status = news.status
+        if news.log is not None:
+            self._log = news.log
+        if not self.paused and (news.records or news.anew or news.status is not None or news.log is not None):
+            self._show()
+
+    def toggle_pause(self) -> None:
+        """Hold the picture still, or go on; the run is not held."""
+        self.paused = not self.paused
+        self._show()
+
+    def toggle_log(self) -> None:
+        """Show the end of the log, or hide it."""
+        self.toggle_class("-log")
+        self.query_one(LogTail).show(self._log)
+
+    def toggle_remarks(self) -> None:
+        """Show all remarks with their advice, or the gravest only."""
+        remarks = self.query_one(Remarks)
+        remarks.opened = not remarks.opened
+
+    @property
+    def failure(self) -> str:
+        """How the run failed, as text to copy; empty where it has not."""
+        return self.query_one(RunEnding).text
+
+    def on_resize(self) -> None:
+        """The state line's bar and the tiles depend on the size."""
+        self.set_class(self.size.height < 16, "-short")
+        self.call_after_refresh(self._show_state)
+
+    def _show(self) -> None:
+        self._show_state()
+        self.query_one(Remarks).show(remarks_of(self.history))
+        if self._drawn_records != self._records:
+            self._drawn_records = self._records
+            self.query_one(ChartGrid).show(panels(self.history))
+            self.query_one(MetricTiles).show(self.history)
+        if self.log_shown:
+            self.query_one(LogTail).show(self._log)
+        ending = self.query_one(RunEnding)
+        if self.status is not None and self.state in ("failed", "crashed"):
+            ending.show(self.state, self.status.message, self.status.advice, self._log)
+        else:
+            ending.hide()
+
+    def _show_state(self) -> None:
+        note = "paused: space goes on" if self.paused else "reading…" if self._reading else ""
+        self.query_one(StateLine).show(self.name_of_run, self.state, self.history, note)
