@@ -1,11 +1,14 @@
 """The app: its places, what they share, and its manners. Nothing here may import the engine before the first paint."""
 
 import asyncio
+import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,10 +28,13 @@ from workbench.theme import THEMES, VARIABLES_DARK
 if TYPE_CHECKING:
     from engine.inspector.client import Inspector
     from engine.inspector.messages import Failure
+    from workbench.drafts import Draft
     from workbench.screens.dialog import Trouble
 
 VALIDATE_AFTER = 0.05
 """Seconds without a keystroke before the preset is looked at."""
+KEEP_DRAFT_AFTER = 0.3
+"""Seconds between an edit and its keeping in the state folder."""
 SAVE_STATE_AFTER = 1.0
 """Seconds between a change of what is remembered and its writing."""
 
@@ -83,6 +89,7 @@ class WorkbenchApp(App[int]):
         self._first_preset = preset
         self._inspector = inspector
         self._save_state_due = False
+        self._draft_due = False
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.state.theme if self.state.theme in self.available_themes else "workbench-dark"
@@ -101,22 +108,34 @@ class WorkbenchApp(App[int]):
                 asyncio.get_running_loop().add_signal_handler(ending, self._end, 128 + ending)
         if self._first_preset is not None:
             self.switch_mode("preset")
-            self.run_worker(self.open_preset(self._first_preset), exit_on_error=False)
-        elif self.state.last_preset and Path(self.state.last_preset).is_file():
-            self.run_worker(self.open_preset(self.state.last_preset, go=False), exit_on_error=False)
+        self.call_after_refresh(self.run_worker, self._begin(), exit_on_error=False)
+
+    async def _begin(self) -> None:
+        if self._first_preset is not None:
+            await self.open_preset(self._first_preset)
+        elif not await self._offer_drafts() and self.state.last_preset and Path(self.state.last_preset).is_file():
+            await self.open_preset(self.state.last_preset, go=False)
 
     def _end(self, code: int) -> None:
         self.exit(code, return_code=code)
 
     async def on_unmount(self) -> None:
         """Keep what is to be kept, and end the inspector."""
+        self._keep_draft()
         self._write_state()
         if self._inspector is not None:
             await self._inspector.close()
 
     async def action_quit(self) -> None:
-        """Leave."""
-        self.exit(0)
+        """Leave; ask first where there is something to decide."""
+        if not any(worker.group == "quit" and not worker.is_finished for worker in self.workers):
+            self.run_worker(self._quit(), group="quit", exit_on_error=False)
+
+    async def _quit(self) -> None:
+        from workbench.leaving import may_leave
+
+        if await may_leave(self):
+            self.exit(0)
 
     # --- places ---
 
@@ -134,11 +153,16 @@ class WorkbenchApp(App[int]):
         from engine.error import EngineError
         from workbench.preset_file import read_preset
 
+        self._keep_draft()
         try:
             session = await asyncio.to_thread(read_preset, name_or_path)
         except EngineError as error:
             self.report_exception(error)
             return
+        draft = next((draft for draft in self._drafts() if draft.path == str(session.path)), None)
+        if draft is not None and draft.text != session.text:
+            session = replace(session, text=draft.text)
+            self.notify(f"Unsaved edits of {session.name} are back. Ctrl+R gives them up.", markup=False)
         self.session = session
         self.row_set = None
         self.state.last_preset = str(session.path)
@@ -154,6 +178,87 @@ class WorkbenchApp(App[int]):
         if text != self.session.text:
             self.session = replace(self.session, text=text, checked=False)
             self._validate_soon(VALIDATE_AFTER)
+            self._keep_draft_soon()
+
+    def saved(self, path: Path, text: str, *, revert: bool = False) -> None:
+        """The file `path` now holds `text`, and is the one being worked on; with `revert`, so does the editor."""
+        session = self.session
+        shown = text if revert else session.text
+        moved = path != session.path
+        self.session = replace(
+            session,
+            path=path,
+            text=shown,
+            saved_text=text,
+            built_in=session.built_in and not moved,
+            checked=session.checked and not moved and shown == session.text,
+        )
+        self.state.last_preset = str(path)
+        self.remember()
+        self._validate_soon(0)
+        self._keep_draft_soon()
+
+    def give_up_edits(self) -> None:
+        """Back to the text of the file, and no draft."""
+        self.session = replace(self.session, text=self.session.saved_text)
+        self.drop_draft(str(self.session.path))
+
+    # --- drafts ---
+
+    def _drafts(self) -> "tuple[Draft, ...]":
+        from workbench.drafts import find_drafts
+
+        return find_drafts(self.state_dir, os.getpid())
+
+    async def _offer_drafts(self) -> bool:
+        """Ask about edits that an earlier session left unsaved. Whether one was opened."""
+        from workbench.screens.dialog import Question
+
+        for draft in await asyncio.to_thread(self._drafts):
+            name = visible(Path(draft.path).name)
+            when = datetime.fromtimestamp(draft.time).strftime("%d %B, %H:%M")
+            answers = (("restore", "Restore"), ("later", "Later"), ("discard", "Discard"))
+            text = f"{name} was left with unsaved edits on {when}."
+            match await self.push_screen_wait(Question("Unsaved edits", text, answers)):
+                case "restore":
+                    if not Path(draft.path).is_file():
+                        self.session = Session(Path(draft.path), draft.text)
+                        self._validate_soon(0)
+                        await self.action_go("preset")
+                    else:
+                        await self.open_preset(draft.path)
+                    return True
+                case "discard":
+                    self.drop_draft(draft.path)
+        return False
+
+    def _keep_draft_soon(self) -> None:
+        if not self._draft_due and self.is_running:
+            self._draft_due = True
+            self.set_timer(KEEP_DRAFT_AFTER, self._keep_draft)
+
+    def _keep_draft(self) -> None:
+        """Keep the text as a draft where it is unsaved, or drop the draft where it is not."""
+        if not self._draft_due or self.session.path is None:
+            return
+        from workbench.drafts import Draft, keep_draft
+
+        self._draft_due = False
+        path = str(self.session.path)
+        if not self.session.unsaved:
+            self.drop_draft(path)
+            return
+        try:
+            keep_draft(self.state_dir, Draft(path, self.session.text, time.time(), os.getpid()))
+        except OSError as error:
+            self.report("Unsaved edits cannot be kept.", str(self.state_dir), "Save them to a file.", str(error))
+
+    def drop_draft(self, path: str) -> None:
+        """Forget the unsaved edits of the preset at `path`."""
+        from workbench.drafts import drop_drafts
+
+        self._draft_due = False
+        drop_drafts(self.state_dir, path, os.getpid())
 
     def _validate_soon(self, seconds: float) -> None:
         self.run_worker(self._validate(seconds), group="validate", exclusive=True, exit_on_error=False)

@@ -20,7 +20,7 @@ def read_preset(name_or_path: str) -> Session:
     path = Path(os.path.abspath(find_preset(name_or_path)))  # noqa: PTH100 (a symlink keeps its own name)
     try:
         raw = path.read_bytes()
-        text = raw.decode("utf-8-sig")
+        text = _one_newline(raw.decode("utf-8-sig"))
     except OSError as error:
         raise PresetError([Problem(path, 0, 0, f"cannot be read: {error.strerror or error}")]) from error
     except UnicodeDecodeError as error:
@@ -28,6 +28,24 @@ def read_preset(name_or_path: str) -> Session:
     if len(raw) > LARGEST:
         raise PresetError([Problem(path, 0, 0, f"{len(raw)} bytes: this is no preset")])
     return Session(path, text, text, built_in=is_built_in(path))
+
+
+def read_text(path: Path) -> str | None:
+    """The text of a file as `read_preset` reads it; None where it cannot be read."""
+    try:
+        return _one_newline(path.read_bytes().decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def copy_target(path: Path, *, free: bool = False) -> Path:
+    """Where a built-in preset is copied to: its name in the current folder, or (`free`) a name not taken there."""
+    target = Path.cwd() / path.name
+    number = 2
+    while free and target.exists():
+        target = Path.cwd() / f"{path.stem}-{number}{path.suffix}"
+        number += 1
+    return target
 
 
 def is_built_in(path: Path) -> bool:
@@ -50,3 +68,11 @@ def write_preset(path: Path, text: str) -> None:
         raise EngineError(
             f"The preset cannot be saved: {error.strerror or error}", str(path), "Save it elsewhere: F6, or “Save as”."
         ) from error
+
+
+def _one_newline(text: str) -> str:
+    """`text` with one kind of line end, as the editor keeps it: CRLF where every line has it, else LF."""
+    crlf = text.count("\r\n")
+    if crlf and crlf == text.count("\n") == text.count("\r"):
+        return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -20,7 +20,7 @@ class WorkbenchScreen(Screen[None]):
     """
 
     MODE: ClassVar[str]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-very-wide")]  # noqa: RUF012 (Textual's ClassVar)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual's ClassVar)
 
     @property
     def workbench(self) -> "WorkbenchApp":

@@ -1,16 +1,180 @@
 """Preset: the YAML, and beside it what becomes of one sample."""
 
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import ClassVar, Literal, get_args
+
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
 from textual.widgets import TextArea
 
+from workbench.preset_file import read_text
+from workbench.saving import save, save_as
 from workbench.screens.base import WorkbenchScreen
+from workbench.session import Session
+from workbench.widgets.preset_editor import PresetEditor
+from workbench.widgets.preset_status import PresetStatus
+from workbench.widgets.sample_pane import SamplePane
+
+Panes = Literal["both", "editor", "sample"]
 
 
 class PresetScreen(WorkbenchScreen):
-    """The editor."""
+    """The editor and a sample: beside each other where there is room, else one above the other."""
 
     MODE = "preset"
+    AUTO_FOCUS = "#editor"
+    CSS = """
+    PresetScreen {
+        #panes { height: 1fr; layout: vertical; }
+        &.-wide #panes { layout: horizontal; }
+        #left { height: 1fr; }
+        #sample { height: 1fr; border-top: solid $border-blurred; }
+        &.-wide #left { width: 2fr; height: 100%; }
+        &.-wide #sample { width: 3fr; height: 100%; }
+        &.-wide #sample { border-top: none; border-left: solid $border-blurred; }
+        &.-narrow #left:focus-within { height: 3fr; }
+        &.-narrow #sample:focus-within { height: 3fr; }
+        &.-narrow #left { height: 2fr; }
+        &.-narrow #sample { height: 2fr; }
+        &.-editor #sample, &.-sample #left { display: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "save", "Save", tooltip="Write the file; a built-in preset becomes ./NAME.yaml",
+                id="preset.save"),
+        Binding("f6", "save_as", "Save as", tooltip="Write another file", id="preset.save_as", show=False),
+        Binding("ctrl+r", "revert", "Revert", tooltip="Back to the file; undo brings the edits back", show=False,
+                id="preset.revert"),
+        Binding("f4", "external_editor", "Editor", tooltip="Edit in $VISUAL or $EDITOR", id="preset.external"),
+        Binding("f8", "next_problem", "Next problem", show=False, id="preset.next_problem"),
+        Binding("alt+n", "step(1)", "Next row", tooltip="The next row as sample", id="preset.next_row"),
+        Binding("alt+p", "step(-1)", "Previous row", show=False, id="preset.previous_row"),
+        Binding("f2", "panes", "Panes", tooltip="Editor and sample, editor alone, sample alone", id="preset.panes"),
+    ]  # fmt: skip
 
     def compose_body(self) -> ComposeResult:
-        """The editor."""
-        yield TextArea(language="yaml")
+        """The editor over its status, and the sample."""
+        with Container(id="panes"):
+            with Vertical(id="left"):
+                yield PresetEditor(id="editor")
+                yield PresetStatus()
+            yield SamplePane(id="sample")
+
+    def on_mount(self) -> None:
+        """Follow the session."""
+        self._path: Path | None = None
+        self._set_panes(self.workbench.state.of("preset").get("panes", "both"))
+        self.watch(self.app, "session", self._show_session)
+
+    def on_screen_resume(self) -> None:
+        """The preset, or the row, may have changed on another screen."""
+        if self.is_mounted:
+            self.query_one(SamplePane).follow()
+
+    # --- the session ---
+
+    def _show_session(self, session: Session) -> None:
+        editor = self.query_one(PresetEditor)
+        if session.path != self._path:
+            self._path = session.path
+            if session.text != editor.text:
+                editor.load_text(session.text)
+        elif session.text != editor.text:
+            editor.replace(session.text, editor.document.start, editor.document.end)
+        editor.read_only = session.path is None
+        if session.checked:
+            editor.mark(session.problems)
+        self._show_status()
+
+    @on(TextArea.Changed)
+    def _edited(self, event: TextArea.Changed) -> None:
+        if self._path is not None:
+            self.workbench.edit(event.text_area.text)
+
+    @on(TextArea.SelectionChanged)
+    def _moved(self) -> None:
+        self._show_status()
+
+    def _show_status(self) -> None:
+        session, editor = self.workbench.session, self.query_one(PresetEditor)
+        self.query_one(PresetStatus).show(session.problems, editor.cursor_location[0] + 1, Content())
+
+    # --- saving ---
+
+    def action_save(self) -> None:
+        """Write the file. A built-in preset is copied to the current folder instead."""
+        self.run_worker(save(self.workbench), group="save", exclusive=True, exit_on_error=False)
+
+    def action_save_as(self) -> None:
+        """Ask for a file, and write it."""
+        self.run_worker(save_as(self.workbench), group="save", exclusive=True, exit_on_error=False)
+
+    async def action_revert(self) -> None:
+        """Back to what the file holds now."""
+        session = self.workbench.session
+        if session.path is not None:
+            text = await asyncio.to_thread(read_text, session.path)
+            self.workbench.saved(session.path, session.saved_text if text is None else text, revert=True)
+
+    # --- the keys' other actions ---
+
+    def action_external_editor(self) -> None:
+        """Edit the text in the person's own editor; it comes back as an edit that can be undone."""
+        session = self.workbench.session
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+        if not command:
+            self.workbench.report(
+                "No editor is named.", "VISUAL and EDITOR are not set", "export EDITOR=vim, for example."
+            )
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"{session.name or 'preset'}.yaml"
+            file.write_text(session.text, encoding="utf-8", newline="")
+            try:
+                with self.app.suspend():
+                    subprocess.run([*command, str(file)], check=False)
+            except OSError as error:
+                self.workbench.report("The editor does not start.", command[0], "Set VISUAL or EDITOR.", str(error))
+                return
+            text = read_text(file)
+        if text is not None and text != session.text:
+            editor = self.query_one(PresetEditor)
+            editor.replace(text, editor.document.start, editor.document.end)
+
+    def action_next_problem(self) -> None:
+        """Put the cursor at the next problem, from the top again after the last."""
+        editor = self.query_one(PresetEditor)
+        places = sorted({(p.line - 1, max(0, p.column - 1)) for p in self.workbench.session.problems if p.line})
+        if places:
+            after = [place for place in places if place > editor.cursor_location]
+            editor.move_cursor((after or places)[0], center=True)
+            editor.focus()
+
+    def action_step(self, by: int) -> None:
+        """The next or previous row as sample."""
+        self.query_one(SamplePane).action_step(by)
+
+    def action_panes(self) -> None:
+        """Both panes, the editor alone, the sample alone, and round again."""
+        order: tuple[Panes, ...] = get_args(Panes)
+        now = self.workbench.state.of("preset").get("panes", "both")
+        following = order[(order.index(now) + 1) % len(order)] if now in order else "both"
+        self.workbench.state.of("preset")["panes"] = following
+        self.workbench.remember()
+        self._set_panes(following)
+        if following == "sample":
+            self.query_one(SamplePane).query("TokenView").first().focus()
+        elif following == "editor":
+            self.query_one(PresetEditor).focus()
+
+    def _set_panes(self, panes: str) -> None:
+        self.set_class(panes == "editor", "-editor")
+        self.set_class(panes == "sample", "-sample")

@@ -1,0 +1,61 @@
+"""Saving the preset being worked on: where to, and what if something is there already."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.preset_file import copy_target, read_text, write_preset
+from workbench.screens.dialog import AskText, Question
+
+if TYPE_CHECKING:
+    from workbench.app import WorkbenchApp
+
+
+async def save(app: "WorkbenchApp") -> bool:
+    """Save the preset to its file; a built-in one to a copy in the current folder. Whether it was saved.
+
+    Runs in a worker: it may ask. Raises EngineError where the file cannot be written.
+    """
+    session = app.session
+    if session.path is None:
+        return False
+    if not session.built_in:
+        return await save_to(app, session.path)
+    target = copy_target(session.path)
+    return await save_as(app) if target.exists() else await save_to(app, target)
+
+
+async def save_as(app: "WorkbenchApp") -> bool:
+    """Ask for a file and save the preset there. Whether it was saved."""
+    session = app.session
+    if session.path is None:
+        return False
+    suggestion = copy_target(session.path, free=True) if session.built_in else session.path
+    name = await app.push_screen_wait(AskText("Save as", "The file to write:", _short(suggestion)))
+    if not name or not name.strip():
+        return False
+    target = Path(name.strip()).expanduser().absolute()
+    return await save_to(app, target if target.suffix else target.with_suffix(".yaml"))
+
+
+async def save_to(app: "WorkbenchApp", target: Path) -> bool:
+    """Save the preset to `target`, asking first where that would overwrite what the person has not seen."""
+    session = app.session
+    same_file = target == session.path
+    on_disk = await asyncio.to_thread(read_text, target) if target.exists() else None
+    if on_disk not in (None, session.text, session.saved_text if same_file else None):
+        why = "has been changed by another program since it was opened" if same_file else "is there already"
+        answers = (("keep", "Leave it"), ("overwrite", "Overwrite it"))
+        if await app.push_screen_wait(Question("Overwrite?", f"{_short(target)} {why}.", answers)) != "overwrite":
+            return False
+    await asyncio.to_thread(write_preset, target, session.text)
+    app.saved(target, session.text)
+    copied = session.built_in and not same_file
+    note = "; the built-in preset stays as it is" if copied else ""
+    app.notify(f"Saved {_short(target)}{note}.", markup=False)
+    return True
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

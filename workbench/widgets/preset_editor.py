@@ -1,0 +1,128 @@
+"""The YAML editor: problems marked beside their lines, colours from the app's theme."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.strip import Strip
+from textual.theme import Theme
+from textual.widgets import TextArea
+from textual.widgets.text_area import TextAreaTheme
+
+if TYPE_CHECKING:
+    from engine.preset.problem import Problem
+
+MARKS = {"error": "✗", "notice": "i"}
+_PICTURES = {code: 0x2400 + code for code in range(0x20) if code != 0x09} | {0x7F: 0x2421}
+_PICTURES |= dict.fromkeys((*range(0x80, 0xA0), *range(0x200B, 0x2010), *range(0x202A, 0x202F)), 0xFFFD)
+_PICTURES |= dict.fromkeys((*range(0x2060, 0x2070), 0xFEFF), 0xFFFD)
+"""What stands on screen for a character that must not reach the terminal: one for one, so that columns stay."""
+
+
+class PresetEditor(TextArea):
+    """Edits a preset. `problems` are marked in the gutter, and underlined where they begin."""
+
+    BINDING_GROUP_TITLE = "Editor"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "undo", "Undo", show=False),
+        Binding("ctrl+y,ctrl+shift+z", "redo", "Redo", show=False),
+    ]
+    DEFAULT_CSS = """
+    PresetEditor {
+        border: none; padding: 0; background: $surface;
+        &:focus { border: none; }
+    }
+    """
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(
+            id=id,
+            language="yaml",
+            soft_wrap=True,
+            show_line_numbers=True,
+            tab_behavior="indent",
+            highlight_cursor_line=True,
+            max_checkpoints=500,
+        )
+        self.indent_width = 2
+        self._marks: dict[int, Problem] = {}
+
+    def on_mount(self) -> None:
+        """Take the app's colours, now and whenever they change."""
+        self._take_colours()
+        self.app.theme_changed_signal.subscribe(self, self._take_colours)
+
+    def mark(self, problems: Iterable["Problem"]) -> None:
+        """Mark these problems; the first of a line counts, errors before notices."""
+        marks: dict[int, Problem] = {}
+        for problem in sorted(problems, key=lambda problem: (problem.severity != "error", problem.column)):
+            marks.setdefault(problem.line - 1, problem)
+        if marks != self._marks:
+            self._marks = marks
+            self._line_cache.clear()
+            self.refresh()
+
+    @property
+    def problem_here(self) -> "Problem | None":
+        """The problem of the line that the cursor is in."""
+        return self._marks.get(self.cursor_location[0])
+
+    def get_line(self, line_index: int) -> Text:
+        """The line as it is drawn: harmless, and underlined where a problem begins."""
+        line = Text(self.document.get_line(line_index).translate(_PICTURES), end="", no_wrap=True)
+        problem = self._marks.get(line_index)
+        if problem is not None and problem.severity == "error" and problem.column:
+            start = problem.column - 1
+            end = len(line.plain.split("#")[0].rstrip()) or len(line)
+            line.stylize(Style(underline=True), start, max(end, start + 1))
+        return line
+
+    def _render_line(self, y: int) -> Strip:
+        strip = super()._render_line(y)
+        problem = self._marks.get(self._first_shown_at(y))
+        if problem is None:
+            return strip
+        at = self.gutter_width - 2
+        mark, name = MARKS[problem.severity], "error" if problem.severity == "error" else "primary"
+        style = Style(color=self._colour(name), bold=True)
+        here = next(iter(strip.crop(at, at + 1)), Segment(" "))
+        background = Style(bgcolor=here.style.bgcolor) if here.style else Style()
+        marked = Strip([Segment(mark, background + style)], 1)
+        return Strip.join([strip.crop(0, at), marked, strip.crop(at + 1)])
+
+    def _first_shown_at(self, y: int) -> int:
+        lines = self.wrapped_document._offset_to_line_info
+        at = y + self.scroll_offset.y
+        line, section = lines[at] if at < len(lines) else (-1, 0)
+        return line if section == 0 else -1
+
+    def _colour(self, name: str) -> str | None:
+        colour = Color.parse(self.app.theme_variables[name])
+        return colour.rich_color.name
+
+    def _take_colours(self, _: Theme | None = None) -> None:
+        key, quiet, value = (Style(color=self._colour(name)) for name in ("primary", "quiet", "special"))
+        plain, wrong = Style(color=self._colour("foreground")), Style(color=self._colour("error"))
+        styles = {
+            "yaml.field": key,
+            "string": plain,
+            "number": value,
+            "boolean": value,
+            "constant.builtin": quiet,
+            "comment": quiet + Style(italic=True),
+            "type": value,
+            "error": wrong,
+            "punctuation.delimiter": quiet,
+            "punctuation.bracket": quiet,
+        }
+        self.register_theme(TextAreaTheme("workbench", syntax_styles=styles))
+        if self.theme == "workbench":
+            self._set_theme("workbench")
+            self.notify_style_update()
+        else:
+            self.theme = "workbench"
+        self.refresh()
