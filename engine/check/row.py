@@ -1,0 +1,260 @@
+"""What can be said of one row by looking at its sample's text. Formats and encoders attach the rest."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from transformers import PreTrainedTokenizerBase
+
+from engine.check.codes import finding
+from engine.check.suspect import suspect
+from engine.check.texts import (
+    answer_text,
+    asks,
+    content_text,
+    has_calls,
+    is_assistant,
+    messages_of,
+    passages,
+    prompt_text,
+)
+from engine.encode.encoding import EncodedRow
+from engine.finding import Finding
+from engine.sample import Conversation, Pair, PlainText, Sample, Side, Steps, TokenIds
+from engine.source.row import Row
+
+if TYPE_CHECKING:
+    from engine.encode.encoder import Encoder
+
+PROMPT_COLUMNS = ("prompt", "question", "instruction", "query", "input", "problem")
+"""Columns whose name says that they hold a prompt."""
+
+_LOOSE_PROMPT_COLUMNS = (*PROMPT_COLUMNS, "user", "user_input", "post", "task", "context", "history", "message")
+
+# Scripts that put no space between words: prompt and answer may touch.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
+
+
+def row_findings(encoder: "Encoder", row: Row, encoded: EncodedRow) -> tuple[Finding, ...]:
+    """The findings of one sample that its format and encoder have not attached already (to `encoded`)."""
+    known = {found.code for found in encoded.findings}
+    if encoded.refusal:
+        known.add(encoded.refusal.reason)
+    samples = encoder.format.convert(row).samples
+    if encoded.id.item < len(samples):
+        special = special_pattern(encoder.tokenizer)
+        found = sample_findings(row, samples[encoded.id.item], encoder.format.reads, special, encoder.step_separator)
+    else:
+        found = _unread_row(row)
+    return tuple(entry for entry in found if entry.code not in known)
+
+
+def sample_findings(
+    row: Row, sample: Sample, reads: Sequence[str], special: "re.Pattern[str] | None", separator: str
+) -> Iterator[Finding]:
+    """What a sample's text shows.
+
+    `reads` are the row's columns that its format reads, `special` is the tokenizer's `special_pattern`, `separator`
+    what the encoder writes after each step.
+    """
+    yield from _suspect_text(sample)
+    if special:
+        yield from _special_in_text(sample, special)
+    if isinstance(row, dict):
+        yield from _prompt_columns(row, sample, reads)
+    if isinstance(sample, Pair):
+        yield from _glued(sample)
+        yield from _prompt_repeated(sample)
+        yield from _context_differs(sample)
+        yield from _ends_on_user(sample)
+        yield from _empty_answer(sample)
+    else:
+        yield from _steps(sample, separator)
+
+
+def _unread_row(row: Row) -> Iterator[Finding]:
+    """A row that gave no sample may still hold text worth a warning: it is shown raw."""
+    if not isinstance(row, dict):
+        return
+    for where, text in _strings(row):
+        why = suspect(text)
+        if why:
+            yield finding("encoding-suspect", f"{where}: {why}")
+            return
+
+
+def _strings(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for column, value in row.items():
+        if isinstance(value, str):
+            yield column, value
+        elif isinstance(value, list):
+            yield from ((f"{column}[{place}]", item) for place, item in enumerate(value) if isinstance(item, str))
+
+
+def _suspect_text(sample: Sample) -> Iterator[Finding]:
+    for passage in passages(sample):
+        why = suspect(passage.text)
+        if why:
+            yield finding("encoding-suspect", f"{passage.where}: {why}")
+            return
+
+
+def _special_in_text(sample: Sample, special: "re.Pattern[str]") -> Iterator[Finding]:
+    for passage in passages(sample):
+        match = special.search(passage.text)
+        if match:
+            yield finding("special-in-text", f"{passage.where} spells {match[0]} at character {match.start()}")
+            return
+
+
+@lru_cache(maxsize=8)
+def special_pattern(tokenizer: PreTrainedTokenizerBase) -> "re.Pattern[str] | None":
+    """The spellings of the tokenizer's special tokens. Added tokens that are not special (`<think>`) are plain text."""
+    spellings = {str(token) for token in tokenizer.all_special_tokens}
+    spellings |= {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    spellings.discard("")
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))) if spellings else None
+
+
+def _prompt_columns(row: dict[str, Any], sample: Sample, reads: Sequence[str]) -> Iterator[Finding]:
+    """An empty prompt; or a prompt in a column that the format does not read."""
+    if prompt_text(sample) is None:
+        return
+    asked = asks(sample)
+    read = "\n".join(passage.text for passage in passages(sample))
+    for column in PROMPT_COLUMNS if asked else _LOOSE_PROMPT_COLUMNS:
+        text = row.get(column)
+        if column in reads or not isinstance(text, str) or not text.strip() or text.strip() in read:
+            continue
+        if not asked or len(text.split()) >= 3:
+            yield finding("prompt-ignored", f"the column `{column}` is not read, and holds: {text.strip()[:60]!r}")
+            return
+    if not asked and not _carries_its_prompt(sample):
+        where = "nothing stands before the answers" if isinstance(sample, Pair) else "the prompt is empty"
+        yield finding("empty-prompt", where)
+
+
+def _carries_its_prompt(sample: Sample) -> bool:
+    """Whether both answers are whole texts that may hold their prompt, as in layouts without a prompt column."""
+    if not isinstance(sample, Pair):
+        return False
+    if messages_of(sample.chosen):
+        return any(not is_assistant(message) for message in messages_of(sample.chosen))
+    chosen, rejected = answer_text(sample.chosen), answer_text(sample.rejected)
+    return bool(chosen and rejected and _common_words(chosen, rejected) >= 3)
+
+
+def _common_words(left: str, right: str) -> int:
+    """How many words two texts have in common from the start."""
+    count = 0
+    for one, other in zip(left.split(), right.split(), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _glued(sample: Pair) -> Iterator[Finding]:
+    for name, side in _sides(sample):
+        if not isinstance(side, PlainText) or not side.prompt.strip() or not side.answer:
+            continue
+        last, first = side.prompt[-1], side.answer[0]
+        closes = last.isalnum() or last in ".?!:;,)"
+        opens = first.isalnum() or first in '(*"\u201c'
+        if closes and opens and not _UNSPACED.search(last + first):
+            joint = f"{side.prompt[-12:]}{side.answer[:12]}"
+            yield finding("glued-text", f"prompt and {name} meet without a space: {joint!r}")
+            return
+
+
+def _prompt_repeated(sample: Pair) -> Iterator[Finding]:
+    if all(_repeats(side) for _, side in _sides(sample)):
+        yield finding("prompt-repeated", "both answers begin with the prompt again")
+
+
+def _repeats(side: Side) -> bool:
+    if isinstance(side, PlainText):
+        return _begins_with(side.answer, side.prompt)
+    if not isinstance(side, Conversation) or side.answer_start == 0 or side.answer_start >= len(side.messages):
+        return False
+    before, answer = side.messages[: side.answer_start], side.messages[side.answer_start :]
+    asked = [content_text(message).strip() for message in before if message.get("role") == "user"]
+    if not asked or not asked[-1]:
+        return False
+    if not is_assistant(answer[0]):
+        return content_text(answer[0]).strip() in (asked[0], asked[-1])
+    return _begins_with(content_text(answer[0]), asked[-1])
+
+
+def _begins_with(answer: str, prompt: str) -> bool:
+    """Whether an answer holds the prompt at its head, the prompt being long enough to be no chance."""
+    head = prompt.strip()
+    long_enough = len(head) >= 10 or (len(head) >= 4 and not head[-1].isalnum())
+    return long_enough and answer.lstrip().startswith(head) and len(answer.strip()) > len(head)
+
+
+def _context_differs(sample: Pair) -> Iterator[Finding]:
+    """Where the sides first part, it must be at an answer: after that, a conversation may go its own way."""
+    chosen, rejected = messages_of(sample.chosen), messages_of(sample.rejected)
+    for place, (one, other) in enumerate(zip(chosen, rejected, strict=False), start=1):
+        if one.get("role") == other.get("role") and content_text(one) == content_text(other):
+            continue
+        if not (is_assistant(one) and is_assistant(other)):
+            roles = f"{one.get('role')} in chosen, {other.get('role')} in rejected"
+            yield finding("context-differs", f"message {place} ({roles}) is not the same on both sides")
+        return
+
+
+def _ends_on_user(sample: Pair) -> Iterator[Finding]:
+    for name, side in _sides(sample):
+        messages = messages_of(side)
+        if messages and not is_assistant(messages[-1]):
+            yield finding("ends-on-user", f"the last message of {name} is from {messages[-1].get('role')!r}")
+            return
+
+
+def _empty_answer(sample: Pair) -> Iterator[Finding]:
+    for name, side in _sides(sample):
+        if _is_silent(side):
+            yield finding("empty-answer", f"{name} has no text")
+            return
+
+
+def _is_silent(side: Side) -> bool:
+    if isinstance(side, TokenIds):
+        return not side.ids
+    if isinstance(side, PlainText) and not side.answer.strip():
+        return True
+    messages = messages_of(side)
+    if not messages or not is_assistant(messages[-1]):
+        return False
+    return not content_text(messages[-1]).strip() and not has_calls(messages[-1])
+
+
+def _sides(sample: Pair) -> tuple[tuple[str, Side], tuple[str, Side]]:
+    return ("chosen", sample.chosen), ("rejected", sample.rejected)
+
+
+def _steps(sample: Steps, separator: str) -> Iterator[Finding]:
+    for number, step in enumerate(sample.steps, start=1):
+        if not step.strip():
+            yield finding("empty-step", f"step {number} has no text")
+            break
+    mark = separator if separator.strip(" ") else ""
+    doubled = next((n for n, step in enumerate(sample.steps, start=1) if mark and step.endswith(mark)), None)
+    if doubled:
+        yield finding("separator-doubled", f"step {doubled} already ends in the separator {separator!r}")
+    inside = next((n for n, step in enumerate(sample.steps, start=1) if mark and mark in _stripped(step, mark)), None)
+    if inside:
+        yield finding("separator-in-step", f"step {inside} holds the separator {separator!r}")
+    judged = [label for label in sample.labels if label is not None]
+    if len(judged) >= 2 and len(set(judged)) == 1:
+        yield finding("one-class", f"all {len(judged)} labels are {judged[0]:g}")
+
+
+def _stripped(step: str, mark: str) -> str:
+    while step.endswith(mark):
+        step = step.removesuffix(mark)
+    return step
