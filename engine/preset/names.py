@@ -30,11 +30,13 @@ class NamedPreset:
 
 def preset_folders() -> tuple[tuple[Origin, Path], ...]:
     """The folders where names are looked up, first to last; they need not exist."""
-    return (
-        ("./presets", Path("presets")),
+    built_in = Path(__file__).resolve().parents[2] / "presets"
+    folders: list[tuple[Origin, Path]] = [
         ("user", user_config_path("rm-workbench") / "presets"),
-        ("built in", Path(__file__).resolve().parents[2] / "presets"),
-    )
+        ("built in", built_in),
+    ]
+    # In a checkout, ./presets is the folder that ships.
+    return tuple(folders) if Path("presets").resolve() == built_in else (("./presets", Path("presets")), *folders)
 
 
 def list_presets() -> tuple[NamedPreset, ...]:
