@@ -12,21 +12,31 @@ Message = Mapping[str, Any]
 class Conversation:
     """One side of a pair as chat messages, rendered by a chat template.
 
-    `messages[answer_start:]` is what differs between the two sides: the answer that the reward judges.
+    `messages[answer_start:]` is what differs between the two sides: the answer that the reward judges. `fields` has
+    for each message the column (or dotted path) of the row that its content came from, "" where unknown.
     """
 
     messages: tuple[Message, ...]
     answer_start: int
     tools: tuple[Any, ...] | None = None
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """One side of a pair as text: the prompt directly followed by the answer, EOS appended where absent."""
+    """One side of a pair as text: the prompt directly followed by the answer.
+
+    `append_eos`: EOS is added where the answer does not end in it. `add_special_tokens`: the tokenizer adds its own
+    (BOS). `*_field` is the column that the text came from, "" where unknown.
+    """
 
     prompt: str
     answer: str
+    append_eos: bool = True
+    add_special_tokens: bool = True
+    prompt_field: str = ""
+    answer_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +64,15 @@ class Steps:
 
     `labels` has one entry a step: 0.0 or 1.0 (hard), a probability between (soft), or None (not judged, masked).
     A `prompt` that is a Conversation is rendered by the chat template, with the steps inside the assistant turn.
+    `step_fields` and `step_offsets` say where in the row each step's text begins: column (or dotted path), character.
     """
 
     prompt: "str | Conversation"
     steps: tuple[str, ...]
     labels: tuple[float | None, ...]
+    prompt_field: str = ""
+    step_fields: tuple[str, ...] = ()
+    step_offsets: tuple[int, ...] = ()
 
 
 Sample = Pair | Steps

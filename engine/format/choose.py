@@ -1,0 +1,183 @@
+"""Which format reads a data set: the one that its `type` pins, or the one that its columns and first rows show."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.format import columns as columns_layout
+from engine.format import math_shepherd, preference, pretokenised, prm800k, ranked, stepwise
+from engine.format.fields import kind_of
+from engine.format.format import Format, FormatError, Kind
+from engine.source.row import Row
+
+__all__ = ["Format", "FormatError", "choose_format"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    """A type that says the layout: what makes its format, of which kind, and the columns that must be there."""
+
+    make: Callable[[Any, str, str], Format]
+    kind: Kind
+    columns: tuple[str, ...]
+
+
+_COLUMNS = ("input", "chosen", "rejected")
+_STEPS = ("prompt", "completions", "labels")
+
+_PINNED: Mapping[str, _Pinned] = {
+    "bradley_terry.chat_template": _Pinned(columns_layout.chat_template_pairs, "pair", _COLUMNS),
+    "bradley_terry.llama3": _Pinned(columns_layout.llama3_pairs, "pair", _COLUMNS),
+    "bradley_terry.llama3.icr": _Pinned(columns_layout.llama3_pairs, "pair", _COLUMNS),
+    "bradley_terry.llama3.load_icr": _Pinned(columns_layout.llama3_pairs, "pair", _COLUMNS),
+    "stepwise_supervised": _Pinned(stepwise.stepwise, "steps", _STEPS),
+    "stepwise_supervised.chat_template": _Pinned(stepwise.stepwise_chat, "steps", _STEPS),
+    "stepwise_supervised.math_shepherd": _Pinned(math_shepherd.math_shepherd, "steps", ("input", "label")),
+    "stepwise_supervised.prm800k": _Pinned(
+        lambda config, reason, name: prm800k.prm800k(reason, name), "steps", ("question", "label")
+    ),
+}
+
+TYPES = ("bradley_terry", *_PINNED)
+"""Every `type` there is."""
+
+
+def choose_format(
+    type_: str | None, columns: Sequence[str], first_rows: Sequence[Row], config: Any, model_kind: Kind
+) -> Format:
+    """The format of a data set, with the reason for it.
+
+    `type_` pins it; `bradley_terry`, or none, is detected from `columns` and `first_rows`. Raises FormatError where the
+    type does not exist or is of the other kind of model, where a pinned type's columns are not there, and where no
+    layout is recognised.
+    """
+    rows: Rows = [row for row in first_rows if isinstance(row, Mapping)]
+    names = list(dict.fromkeys([*columns, *(str(name) for row in rows for name in row)]))
+    if type_ in _PINNED:
+        return _pinned(type_, names, config, model_kind)
+    if type_ not in (None, "bradley_terry"):
+        raise FormatError(f"There is no format named {type_!r}.", "type", f"Formats: {', '.join(TYPES)}.")
+    if type_ == "bradley_terry":
+        _of_kind(type_, "pair", model_kind)
+    found = _detect_pairs(names, rows, config) if model_kind == "pair" else _detect_steps(names, rows, config)
+    if found is None:
+        wanted = "pairs" if model_kind == "pair" else "labelled steps"
+        raise FormatError(
+            f"No known layout of {wanted} has these columns: {', '.join(names) or 'none'}.",
+            str(getattr(config, "path", "") or "the data set"),
+            "Map the columns (field_prompt, field_chosen, field_rejected, …), or pin a `type`: see docs/formats.md.",
+        )
+    return found
+
+
+def _of_kind(type_: str, kind: Kind, model_kind: Kind) -> None:
+    if kind != model_kind:
+        key = "reward_model" if kind == "pair" else "process_reward_model"
+        what = "pairs" if kind == "pair" else "labelled steps"
+        raise FormatError(f"`{type_}` reads {what}.", "type", f"It needs `{key}: true`, or choose another type.")
+
+
+def _pinned(type_: str, names: Sequence[str], config: Any, model_kind: Kind) -> Format:
+    pinned = _PINNED[type_]
+    _of_kind(type_, pinned.kind, model_kind)
+    needed = pinned.columns
+    mapped = [getattr(config, f"field_{name}", None) or name for name in needed]
+    if needed == ("input", "label"):
+        mapped = list(math_shepherd.field_names(config))
+    missing = [field for field in mapped if field not in names]
+    if missing and names:
+        raise FormatError(
+            f"`{type_}` reads {_quoted(missing)}, which the data do not have.",
+            str(getattr(config, "path", "") or "the data set"),
+            f"The columns are {_quoted(names)}. Map them (`field_{needed[0]}: …`), or choose another `type`.",
+        )
+    return pinned.make(config, f"`type: {type_}` pins it", type_)
+
+
+def _detect_pairs(names: Sequence[str], rows: Rows, config: Any) -> Format | None:
+    for pair in pretokenised.COLUMNS:
+        if all(name in names for name in pair):
+            return pretokenised.token_pairs(config, f"{_quoted(pair)} hold token ids: already tokenised", pair)
+    fields = preference.field_names(config)
+    axolotl = columns_layout.field_names(config)
+    chosen, rejected, prompt = fields["chosen"], fields["rejected"], fields["prompt"]
+    if chosen not in names or rejected not in names:
+        ranking = ranked.find_ranking(rows, config)
+        return ranked.ranked_pairs(config, ranking) if ranking else None
+    if _mostly_lists(rows, chosen, rejected):
+        return _conversations(names, rows, config, chosen, prompt)
+    if _holds(rows, prompt, list):
+        reason = f"`{prompt}` is a list of messages: TRL conversational, explicit prompt"
+        return preference.conversation_pairs(config, reason, "explicit")
+    if prompt in names and not _all_null(rows, prompt):
+        reason = f"`{chosen}` and `{prompt}` are text: TRL standard, explicit prompt"
+        return preference.text_pairs(config, reason, explicit=True)
+    if axolotl["input"] in names:
+        reason = f"`{chosen}`, `{rejected}` and `{axolotl['input']}` are text: axolotl's columns"
+        return columns_layout.chat_template_pairs(config, reason)
+    reason = f"`{chosen}` is {_kind(rows, chosen)} and there is no `{prompt}`: TRL standard, implicit prompt"
+    return preference.text_pairs(config, reason, explicit=False)
+
+
+def _conversations(names: Sequence[str], rows: Rows, config: Any, chosen: str, prompt: str) -> Format:
+    head = f"`{chosen}` is a list of messages and"
+    if prompt not in names or _all_null(rows, prompt):
+        reason = f"{head} there is no `{prompt}`: TRL conversational, implicit prompt"
+        return preference.conversation_pairs(config, reason, "implicit")
+    if _holds(rows, prompt, list):
+        reason = f"{head} so is `{prompt}`: TRL conversational, explicit prompt"
+        return preference.conversation_pairs(config, reason, "explicit")
+    roles = {
+        message.get("role") if isinstance(message, Mapping) else None
+        for row in rows
+        if isinstance(side := row.get(chosen), list | tuple)
+        for message in side[:1]
+    }
+    if roles == {"assistant"}:
+        reason = f"{head} begins with the assistant, `{prompt}` is text: it becomes the user's message before it"
+        return preference.conversation_pairs(config, reason, "text")
+    reason = f"{head} holds the whole conversation: TRL conversational, implicit prompt; `{prompt}` (text) is not read"
+    return preference.conversation_pairs(config, reason, "implicit")
+
+
+def _detect_steps(names: Sequence[str], rows: Rows, config: Any) -> Format | None:
+    fields = stepwise.field_names(config)
+    if fields["completions"] in names and fields["labels"] in names:
+        if _holds(rows, fields["prompt"], list):
+            reason = (
+                f"`{fields['prompt']}` is a list of messages, `{fields['completions']}` and `{fields['labels']}` lists"
+            )
+            return stepwise.stepwise_chat(config, reason)
+        reason = f"the columns `{fields['prompt']}`, `{fields['completions']}` and `{fields['labels']}` are there"
+        return stepwise.stepwise(config, reason)
+    if any(prm800k.looks_like(row) for row in rows):
+        return prm800k.prm800k("`question` and `label.steps` hold rated completions: raw PRM800K")
+    if any(math_shepherd.looks_like(row, config) for row in rows):
+        source, label = math_shepherd.field_names(config)
+        reason = f"`{source}` has {math_shepherd.MARKER!r} where `{label}` has + or -: raw Math-Shepherd"
+        return math_shepherd.math_shepherd(config, reason)
+    return None
+
+
+def _mostly_lists(rows: Rows, *names: str) -> bool:
+    kinds = [isinstance(row[name], list | tuple) for row in rows for name in names if row.get(name) is not None]
+    return bool(kinds) and sum(kinds) * 2 > len(kinds)
+
+
+def _holds(rows: Rows, name: str, kind: type) -> bool:
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return bool(values) and sum(isinstance(value, kind) for value in values) * 2 > len(values)
+
+
+def _all_null(rows: Rows, name: str) -> bool:
+    return bool(rows) and all(row.get(name) is None for row in rows)
+
+
+def _kind(rows: Rows, name: str) -> str:
+    return next((kind_of(row[name]) for row in rows if row.get(name) is not None), "text")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
