@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -40,6 +40,8 @@ from engine.sample import SampleId
 from engine.source.open import open_source
 from engine.source.row import Row, Source
 
+Kept = TypeVar("Kept")
+
 CHUNK = 1000
 """Rows encoded at a time: enough for the tokenizer's threads, little enough that a cancel is heard at once."""
 
@@ -51,7 +53,7 @@ class PrepareError(EngineError):
     """Nothing is left to train on, or the preset's data cannot be put together."""
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 (it is what a person asked for)
     """Raised when the caller's `cancelled` said so."""
 
 
@@ -143,7 +145,7 @@ def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
 
     def opened(dataset: int, config: DatasetConfig, evaluating: bool) -> OpenedSource:
         source = _remembered(cache.sources, _source_key(config, base), lambda: open_source(config, base))
-        first_rows = [source[i] for i in range(min(LOOKED_AT, len(source)))]
+        first_rows = source.rows(0, LOOKED_AT)
         format_ = choose_format(config.type, source.columns, first_rows, config, preset.model_kind)
         encoder = make_encoder(preset, config, tokenizer, format_, evaluating=evaluating)
         return OpenedSource(dataset, config, source, format_, encoder)
@@ -175,10 +177,10 @@ def encode_rows(
         if cancelled():
             raise Cancelled
         for source, indexes in _by_source(chunk):
-            numbered = [(SampleId(source.dataset, i), source.source[i]) for i in indexes]
-            by_id = {sample.row: row for sample, row in numbered}
+            read = dict(zip(indexes, _read(source.source, indexes), strict=True))
+            numbered = [(SampleId(source.dataset, index), row) for index, row in read.items()]
             for encoded in encode_batch(source.encoder, numbered):
-                yield source, by_id[encoded.id.row], encoded
+                yield source, read[encoded.id.row], encoded
 
 
 def view_rows(opened: Opened, split: Split, start: int, stop: int) -> tuple[RowView, ...]:
@@ -262,7 +264,6 @@ def _encode_split(
     findings: Counter[str] = Counter()
     total = len(opened.split(split))
     seen_rows = 0
-    seen: set[bytes] = set()
     for seen_rows, (_, _, encoded) in enumerate(encode_rows(opened, split, cancelled=cancelled), start=1):
         findings.update(finding.code for finding in encoded.findings)
         if encoded.refusal:
@@ -305,11 +306,18 @@ def _by_source(chunk: Sequence[tuple[OpenedSource, int]]) -> Iterator[tuple[Open
             run = []
 
 
+def _read(source: Source, indexes: list[int]) -> list[Row]:
+    """The rows at ascending indexes; those that follow each other are read together."""
+    if indexes[-1] - indexes[0] + 1 == len(indexes):
+        return source.rows(indexes[0], indexes[-1] + 1)
+    return [source[index] for index in indexes]
+
+
 def _as_json(row: Row) -> str:
     return json.dumps(row, ensure_ascii=True, indent=2, default=str) if isinstance(row, dict) else str(row)
 
 
-def _remembered[T](kept: dict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
+def _remembered(kept: dict[Hashable, Kept], key: Hashable, make: Callable[[], Kept]) -> Kept:
     if key not in kept:
         made = make()
         while len(kept) >= OpenCache.LIMIT:
@@ -319,7 +327,9 @@ def _remembered[T](kept: dict[Hashable, T], key: Hashable, make: Callable[[], T]
 
 
 def _tokenizer_key(preset: Preset, base: Path) -> Hashable:
-    settings = preset.model_dump_json(include={"base_model", "tokenizer_config", "tokenizer_type", "special_tokens", "tokens", "trust_remote_code"})
+    settings = preset.model_dump_json(
+        include={"base_model", "tokenizer_config", "tokenizer_type", "special_tokens", "tokens", "trust_remote_code"}
+    )
     return settings, base, _stamp(Path(str(preset.base_model)) / "tokenizer_config.json")
 
 

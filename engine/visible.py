@@ -16,10 +16,10 @@ _HOSTILE = re.compile(
 
 
 def visible(text: str, keep: str = "") -> str:
-    """`text` with every control, zero-width, bidirectional or unpaired character spelled out.
+    r"""`text` with every control, zero-width, bidirectional or unpaired character spelled out.
 
     Controls become their pictures (ESC is "␛", newline "␊"), the others their code point ("⟨200B⟩"). Characters in
-    `keep`, such as "\\n", pass as they are. The result is one `str` that may be drawn as it is, never as markup.
+    `keep`, such as "\n", pass as they are. The result is one `str` that may be drawn as it is, never as markup.
     """
     return _HOSTILE.sub(lambda match: match[0] if match[0] in keep else _spelled(match[0]), text)
 

@@ -45,7 +45,8 @@ def test_the_engine_knows_no_screen():
 
 
 @pytest.mark.parametrize(
-    "module", ["engine.cli.main", "engine.preset.load", "engine.events.reader", "engine.runs.launch", "engine.inspector.client"]
+    "module",
+    ["engine.cli.main", "engine.preset.load", "engine.events.reader", "engine.runs.launch", "engine.inspector.client"],
 )
 def test_what_the_screen_and_the_command_line_start_with_is_light(module):
     assert not imported_after([module]) & set(HEAVY)

@@ -20,7 +20,9 @@ def add_preview_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     """Add the `preview` command."""
     parser = commands.add_parser("preview", help="show rows as the model will be fed them")
     parser.add_argument("preset", metavar="PRESET", help="a preset's name or path")
-    parser.add_argument("--rows", metavar="A:B", type=row_range, help=f"rows A to B, B excluded (default {DEFAULT_ROWS})")
+    parser.add_argument(
+        "--rows", metavar="A:B", type=row_range, help=f"rows A to B, B excluded (default {DEFAULT_ROWS})"
+    )
     parser.add_argument("--split", choices=("train", "eval"), default="train", help="which rows (default train)")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of the preset")
     parser.add_argument("--json", action="store_true", help="one JSON object a row, and nothing else")
@@ -66,7 +68,9 @@ def _heading(opened: Any, split: str) -> Text:
     for source in opened.split(split).sources:
         heading.append(f"{visible(source.config.path)}  ", "bold")
         heading.append(f"{len(source.source)} rows · {source.format.name}: {visible(source.format.reason)}\n")
-    heading.append("dim: shared prefix and masked tokens · ▲ the reward is read here · struck through: cut away\n", "dim")
+    heading.append(
+        "dim: shared prefix and masked tokens · ▲ the reward is read here · struck through: cut away\n", "dim"
+    )
     return heading
 
 
@@ -103,6 +107,9 @@ def row_text(view: RowView) -> Text:
                 text.append("▲", "bold yellow")
         text.append("\n")
     for finding in view.findings:
-        text.append(f"  {finding.severity}: {finding.code}  ", {"error": "red", "warning": "yellow"}.get(finding.severity, "cyan"))
+        text.append(
+            f"  {finding.severity}: {finding.code}  ",
+            {"error": "red", "warning": "yellow"}.get(finding.severity, "cyan"),
+        )
         text.append(f"{visible(finding.message)}\n")
     return text

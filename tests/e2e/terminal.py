@@ -14,15 +14,21 @@ from pathlib import Path
 
 import pyte
 
-KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "down": "\x1b[B", "up": "\x1b[A", "ctrl+q": "\x11", "f1": "\x1bOP"}
+KEYS = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "tab": "\t",
+    "down": "\x1b[B",
+    "up": "\x1b[A",
+    "ctrl+q": "\x11",
+    "f1": "\x1bOP",
+}
 
 
 class Terminal:
     """Runs `command` on a pseudo-terminal of `columns` x `lines`; a context manager that leaves no process behind."""
 
-    def __init__(
-        self, command: Sequence[str], *, columns: int, lines: int, env: Mapping[str, str], cwd: Path
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, columns: int, lines: int, env: Mapping[str, str], cwd: Path) -> None:
         self.screen = pyte.Screen(columns, lines)
         self.raw = bytearray()
         self._stream = pyte.ByteStream(self.screen)
