@@ -1,4 +1,4 @@
-"""A run followed in the terminal: a progress bar where there is one, lines where there is not, or the events as JSON."""
+"""A run followed from the command line: a progress bar on a terminal, lines elsewhere, or the events as JSON."""
 
 import json
 import signal
@@ -105,8 +105,8 @@ def _print_lines(lines: tuple[bytes, ...]) -> None:
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
-            text = line.decode() if line.isascii() and b"\x7f" not in line else json.dumps(value)
-            sys.stdout.write(visible(text).replace("␡", "\\u007f") + "\n")
+            text = line.decode() if line.isascii() else json.dumps(value)
+            sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
     if lines:
         sys.stdout.flush()
 

@@ -136,7 +136,7 @@ def encode_event(event: Event, seq: int, moment: float) -> bytes:
         text = json.dumps(head | body, allow_nan=False, default=_plain)
     except ValueError:
         text = json.dumps(head | _finite(body), default=_plain)
-    return text.encode("ascii") + b"\n"
+    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
 
 
 def _plain(value: Any) -> Any:

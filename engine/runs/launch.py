@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from engine.entry import engine_command, engine_environment
-from engine.events.schema import PhaseEvent
+from engine.events.schema import End, PhaseEvent
 from engine.events.writer import EventWriter
 from engine.preset.load import load_preset
 from engine.preset.schema import Preset
@@ -77,7 +77,10 @@ def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
                 env=engine_environment(_environment(launch_id, lock)),
             )
         except OSError as error:
-            raise _cannot_start(run, error) from error
+            refused = _cannot_start(run, error)
+            with EventWriter(run.events) as events:
+                events.write(End("failed", refused.what))
+            raise refused from error
         finally:
             os.close(log)
         _children[launch_id] = child

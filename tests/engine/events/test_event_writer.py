@@ -39,7 +39,7 @@ def test_a_line_is_one_write_of_printable_ascii(tmp_path, monkeypatch):
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: writes.append(data) or real(fd, data))
     with EventWriter(tmp_path / "e") as writer:
-        writer.write(PhaseEvent("loading", "a\nb\x1b[2J\x9b é"))
+        writer.write(PhaseEvent("loading", "a\nb\x1b[2J\x9b\x7f é"))
     assert len(writes) == 1
     assert writes[0].endswith(b"\n")
     assert all(32 <= byte < 127 for byte in writes[0][:-1])
