@@ -4,10 +4,11 @@ Preview, checks, trainer and scorer all come through here, and all of them call 
 what is trained.
 """
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from engine.encode.kept import KeptRows
 from engine.encode.tokenizer import load_tokenizer
 from engine.encode.view import token_sequences
 from engine.error import EngineError
-from engine.finding import Ledger
+from engine.finding import Ledger, Refusal
 from engine.format.choose import Format, choose_format
 from engine.inspector.messages import (
     Description,
@@ -99,6 +100,8 @@ class Opened:
     sources: tuple[OpenedSource, ...]
     train: SplitRows
     eval: SplitRows
+    repeats: Mapping[SampleId, SampleId] = field(default_factory=dict)
+    """With `dataset_exact_deduplication`: each row that repeats an earlier one of its split, and that earlier one."""
 
     def split(self, split: Split) -> SplitRows:
         """The rows of one split."""
@@ -153,11 +156,13 @@ def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
     train = tuple(opened(i, config, False) for i, config in enumerate(preset.datasets))
     held_out = tuple(opened(len(train) + i, config, True) for i, config in enumerate(preset.test_datasets))
     if held_out:
-        splits = SplitRows(train, range(_rows(train))), SplitRows(held_out, range(_rows(held_out)))
-        return Opened(loaded, tokenizer, train + held_out, *splits)
-    train_rows, eval_rows = _set_aside(_rows(train), preset.val_set_size, preset.seed)
-    evaluating = tuple(opened(i, config, True) for i, config in enumerate(preset.datasets)) if len(eval_rows) else train
-    return Opened(loaded, tokenizer, train, SplitRows(train, train_rows), SplitRows(evaluating, eval_rows))
+        for_train, for_eval = SplitRows(train, range(_rows(train))), SplitRows(held_out, range(_rows(held_out)))
+    else:
+        train_rows, eval_rows = _set_aside(_rows(train), preset.val_set_size, preset.seed)
+        evaluating = [opened(i, config, True) for i, config in enumerate(preset.datasets)] if len(eval_rows) else train
+        for_train, for_eval = SplitRows(train, train_rows), SplitRows(tuple(evaluating), eval_rows)
+    repeats = _repeats(for_train) | _repeats(for_eval) if preset.dataset_exact_deduplication else {}
+    return Opened(loaded, tokenizer, train + held_out, for_train, for_eval, repeats)
 
 
 def encode_rows(
@@ -180,7 +185,7 @@ def encode_rows(
             read = dict(zip(indexes, _read(source.source, indexes), strict=True))
             numbered = [(SampleId(source.dataset, index), row) for index, row in read.items()]
             for encoded in encode_batch(source.encoder, numbered):
-                yield source, read[encoded.id.row], encoded
+                yield source, read[encoded.id.row], _without_repeat(opened, encoded)
 
 
 def view_rows(opened: Opened, split: Split, start: int, stop: int) -> tuple[RowView, ...]:
@@ -290,6 +295,27 @@ def _set_aside(rows: int, val_set_size: float, seed: int) -> tuple[Sequence[int]
     held_out = np.zeros(rows, dtype=bool)
     held_out[np.random.default_rng(seed).permutation(rows)[:count]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)  # type: ignore[return-value]
+
+
+def _repeats(rows: SplitRows) -> dict[SampleId, SampleId]:
+    """The rows that are exactly alike an earlier one, column for column."""
+    first: dict[bytes, SampleId] = {}
+    found = {}
+    for source, index in rows.locate(0, len(rows)):
+        content = json.dumps(source.source[index], sort_keys=True, default=str).encode()
+        here = SampleId(source.dataset, index)
+        earlier = first.setdefault(hashlib.blake2b(content, digest_size=16).digest(), here)
+        if earlier is not here:
+            found[here] = earlier
+    return found
+
+
+def _without_repeat(opened: Opened, encoded: EncodedRow) -> EncodedRow:
+    earlier = opened.repeats.get(SampleId(encoded.id.dataset, encoded.id.row))
+    if earlier is None or encoded.refusal:
+        return encoded
+    message = f"exactly like row {earlier.row} of data set {earlier.dataset}: dataset_exact_deduplication drops it"
+    return replace(encoded, refusal=Refusal("duplicate-row", message))
 
 
 def _rows(sources: Sequence[OpenedSource]) -> int:

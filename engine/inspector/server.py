@@ -30,9 +30,9 @@ from engine.inspector.messages import (
     ReplyEnvelope,
     Rows,
 )
+from engine.prepare import Cancelled, OpenCache, Opened, describe, open_preset, view_rows
 from engine.preset.load import parse_preset
 from engine.preset.problem import PresetError
-from engine.prepare import Cancelled, OpenCache, Opened, describe, open_preset, view_rows
 
 log = logging.getLogger(__name__)
 
