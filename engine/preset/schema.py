@@ -232,7 +232,11 @@ class Preset(BaseModel):
         choices=("drop", "truncate", "truncate_prompt", "raise"),
         default_text="`drop` for pairs, `truncate` for steps",
     )
-    sample_packing: Flag = _length("Lay several samples in one row of tokens.", False)
+    sample_packing: Flag | None = _length(
+        "Lay the samples of a batch in one row of tokens, without padding, and what they begin with alike only once. "
+        "The loss stays the same.",
+        default_text="on, where the model and the device are known to take it",
+    )
     eval_sample_packing: Flag | None = _length("The same for evaluation.", default_text="as `sample_packing`")
     pad_to_sequence_len: Flag | None = _length(
         "Pad each batch to `sequence_len`.", no_effect="a batch is as long as its longest sample"
