@@ -55,7 +55,7 @@ def choose_format(
     """
     rows: Rows = [row for row in first_rows if isinstance(row, Mapping)]
     names = list(dict.fromkeys([*columns, *(str(name) for row in rows for name in row)]))
-    if type_ in _PINNED:
+    if type_ is not None and type_ in _PINNED:
         return _pinned(type_, names, config, model_kind)
     if type_ not in (None, "bradley_terry"):
         raise FormatError(f"There is no format named {type_!r}.", "type", f"Formats: {', '.join(TYPES)}.")
