@@ -11,12 +11,11 @@ from textual.widgets import Button, ContentSwitcher
 
 from engine.error import EngineError
 from engine.inspector.messages import CheckReport, Description, Failure, PresetText
-from engine.runs.folder import RunFolder, create_run
+from engine.runs.folder import create_run
 from engine.runs.launch import launch
-from engine.runs.stop import kill, stop
+from workbench.run_actions import ask_to_stop, resume
 from workbench.run_follower import TICK, Follower
 from workbench.screens.base import WorkbenchScreen
-from workbench.screens.dialog import Question
 from workbench.session import Session
 from workbench.widgets.chart_grid import ChartGrid
 from workbench.widgets.plan_pane import PlanPane
@@ -165,29 +164,11 @@ class TrainScreen(WorkbenchScreen):
                 self.refresh_bindings()
             await asyncio.sleep(0.005 if news.more else TICK)
 
-    def action_stop(self) -> None:
-        """Ask how to stop, and do it."""
-        self._stop()
-
     @work(group="stop", exclusive=True, exit_on_error=False)
-    async def _stop(self) -> None:
-        folder = self.run_view.folder
-        if folder is None:
-            return
-        answer = await self.app.push_screen_wait(
-            Question(
-                f"Stop {folder.name}?",
-                "Stop and save finishes the step and writes a checkpoint; the run can be resumed from it.\n"
-                "Kill ends it now; what was learned since the last checkpoint is lost.",
-                (("save", "Stop and save"), ("kill", "Kill"), ("cancel", "Let it run")),
-            )
-        )
-        if answer not in ("save", "kill"):
-            return
-        try:
-            await asyncio.to_thread(stop if answer == "save" else kill, RunFolder(folder))
-        except EngineError as error:
-            self.workbench.report_exception(error)
+    async def action_stop(self) -> None:
+        """Ask how to stop, and do it."""
+        if self.run_view.folder is not None:
+            await ask_to_stop(self.workbench, self.run_view.folder)
 
     async def action_detach(self) -> None:
         """Leave the run to itself."""
@@ -198,17 +179,11 @@ class TrainScreen(WorkbenchScreen):
             self.notify(f"{name} goes on. Runs (6) has it.", markup=False)
         await self.workbench.action_go("runs")
 
-    def action_resume(self) -> None:
+    @work(group="launch", exclusive=True, exit_on_error=False)
+    async def action_resume(self) -> None:
         """Go on from the last checkpoint."""
         if self.run_view.folder is not None:
-            self._resume(self.run_view.folder)
-
-    @work(group="launch", exclusive=True, exit_on_error=False)
-    async def _resume(self, folder: Path) -> None:
-        try:
-            await asyncio.to_thread(launch, RunFolder(folder))
-        except EngineError as error:
-            self.workbench.report_exception(error)
+            await resume(self.workbench, self.run_view.folder)
 
     def action_plan(self) -> None:
         """Show the plan; the run goes on."""

@@ -29,7 +29,8 @@ class ChartGrid(Grid):
     BINDING_GROUP_TITLE = "Charts"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "axis", "X axis", tooltip="Step, time or epoch along the charts", id="charts.axis"),
-        Binding("y", "log_scale", "Y log", tooltip="The focused chart on a logarithmic scale", id="charts.log"),
+        Binding("y", "log_scale", "Y log", tooltip="The focused chart on a logarithmic scale", show=False,
+                id="charts.log"),
         Binding("m", "smooth", "Smooth", tooltip="Length of the moving average", show=False, id="charts.smooth"),
         Binding("n", "turn(1)", "Next charts", tooltip="The next metrics", id="charts.next"),
         Binding("b", "turn(-1)", "Charts before", tooltip="The metrics before", show=False, id="charts.before"),
@@ -50,6 +51,7 @@ class ChartGrid(Grid):
         self._cursor: float | None = None
         self._smoothing: int | None = None
         self._log: set[str] = set()
+        self._of: object = None
 
     def compose(self) -> ComposeResult:
         """Room for the most charts there can be."""
@@ -61,10 +63,16 @@ class ChartGrid(Grid):
         """The charts that have a place now."""
         return [chart for chart in self.query(Chart) if chart.display]
 
-    def show(self, plots: Sequence[Plot]) -> None:
-        """Show these plots, or the same ones with series that have grown."""
+    def show(self, plots: Sequence[Plot], of: object = None) -> None:
+        """Show these plots, or the same ones with series that have grown. `of` says whose they are."""
+        if of != self._of:
+            self._of, self._first, self._zoom, self._cursor = of, 0, 1.0, None
         self._plots = list(plots)
         self._arrange()
+
+    def shows(self, of: object) -> bool:
+        """Whether the plots on show are those of `of`."""
+        return self._of == of
 
     def focus_first(self) -> None:
         """Give the first chart the keys."""

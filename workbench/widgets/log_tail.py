@@ -38,8 +38,8 @@ class LogTail(VerticalScroll):
     DEFAULT_CSS = """
     LogTail {
         height: 10; background: $surface; padding: 0 1;
-        border-top: solid $border-blurred; border-title-color: $text-muted;
-        Static { color: $text-muted; width: auto; }
+        border-top: solid $border-blurred; border-title-color: $quiet;
+        Static { color: $quiet; width: auto; }
     }
     """
 

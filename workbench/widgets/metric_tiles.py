@@ -55,7 +55,7 @@ class MetricTiles(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"tiles--label", "tiles--value", "tiles--spark", "tiles--eval"}
     DEFAULT_CSS = """
     MetricTiles {
-        height: 3;
+        height: 3; padding: 0 1;
         & > .tiles--label { color: $text-muted; }
         & > .tiles--value { color: $foreground; text-style: bold; }
         & > .tiles--eval { color: $warning; text-style: bold; }
@@ -87,8 +87,8 @@ class MetricTiles(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line of tiles."""
-        if self._strips is None or len(self._strips) != self.size.height:
-            self._draw(self.size.width, self.size.height)
+        if self._strips is None or len(self._strips) != self.content_size.height:
+            self._draw(self.content_size.width, self.content_size.height)
         assert self._strips is not None
         return self._strips[y]
 

@@ -25,7 +25,7 @@ class PlanPane(Vertical):
         Button { margin-top: 1; height: 1; border: none; min-width: 24; }
         Button { background: $primary; color: $background; text-style: bold; }
         Button:focus { background: $primary; text-style: bold reverse; }
-        Button:disabled { background: $surface-lighten-1; color: $text-muted; }
+        Button:disabled { background: $surface-lighten-1; color: $quiet; }
     }
     """
 
@@ -37,7 +37,8 @@ class PlanPane(Vertical):
 
     def show(self, session: Session, known: Description | CheckReport | Failure | None) -> None:
         """Show the plan for the session's preset; `known` is what the data has told so far."""
-        self.query_one("#launch", Button).disabled = not session.valid
+        button = self.query_one("#launch", Button)
+        button.disabled, button.display = not session.valid, session.path is not None
         self.query_one("#plan-facts", Static).update(_plan(session, known))
 
 
@@ -59,7 +60,7 @@ def _plan(session: Session, known: Description | CheckReport | Failure | None) -
     if session.path is None:
         return Content.assemble(
             ("Nothing to train yet.\n\n", "bold"),
-            ("Open a preset on Home (1), or watch a run from Runs (6).", "$text-muted"),
+            ("Open a preset on Home (1), or watch a run from Runs (6).", "$quiet"),
         )
     lines = [Content.styled(f"Train {visible(session.name)}", "bold"), Content("")]
     if session.loaded is not None:
@@ -155,7 +156,7 @@ def _against(session: Session, known: Description | CheckReport | Failure | None
     lines = []
     for problem in session.problems:
         error = problem.severity == "error"
-        sign, colour = ("✗", "$error") if error else ("·", "$text-muted")
+        sign, colour = ("✗", "$error") if error else ("·", "$quiet")
         lines.append(Content.assemble((f"{sign} ", f"bold {colour}"), (visible(str(problem)), "" if error else colour)))
     if isinstance(known, Failure) and not known.cancelled:
         text = " ".join(part for part in (known.where, known.what, known.advice) if part)
@@ -167,11 +168,11 @@ def _against(session: Session, known: Description | CheckReport | Failure | None
                 text = f"{finding.count} × {finding.code}: {finding.message}"
                 lines.append(Content.assemble(("▲ ", f"bold {colour}"), visible(text)))
     if session.unsaved:
-        lines.append(Content.styled("· the edits that are not saved are part of what is trained", "$text-muted"))
+        lines.append(Content.styled("· the edits that are not saved are part of what is trained", "$quiet"))
     if session.loaded is not None and not session.valid and session.checked:
         lines.append(Content.styled("✗ the preset as it stands cannot be trained: see Preset (2)", "$error"))
     return [Content(""), *lines] if lines else []
 
 
 def _fact(name: str, value: str) -> Content:
-    return Content.assemble((f"{name:<12}", "$text-muted"), visible(value))
+    return Content.assemble((f"{name:<12}", "$quiet"), visible(value))

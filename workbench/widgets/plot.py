@@ -20,6 +20,7 @@ from workbench.widgets.ticks import (
 COLOURS = 6
 """How many curves of one chart have a colour of their own."""
 
+_GUTTER = 5  # the y axis with its labels, where these are no longer than four characters
 _MARKED = 3  # single values are marked where each has this many character cells to itself
 _ENOUGH = 24  # buckets from which it can be told what is usual and what is an outlier
 _BEYOND = 4.0  # how many times the usual range the whole range must have for outliers to leave the frame
@@ -146,13 +147,14 @@ def draw(plot: Plot, width: int, height: int) -> Frame:
 
     ruled = height >= 9
     plot_height = height - (3 if ruled else 2)
-    rough = [_drawn(plot, curve, left, right, (width - 8) * 2) for curve in plot.curves]
-    low, high = _y_range(plot, [drawn for drawn in rough if drawn.buckets])
-    ticks = (log_ticks if plot.log_scale else nice_ticks)(low, high, max(2, min(plot_height // 2 + 1, 7)))
+    drawn = [_drawn(plot, curve, left, right, (width - _GUTTER) * 2) for curve in plot.curves]
+    low, high = _y_range(plot, [each for each in drawn if each.buckets])
+    ticks = (log_ticks if plot.log_scale else nice_ticks)(low, high, max(2, min((plot_height + 1) // 3 + 1, 7)))
     labels = tick_labels(ticks)
-    gutter = max([4, *(len(label) for label in labels)]) + 1
+    gutter = max([_GUTTER - 1, *(len(label) for label in labels)]) + 1
     frame.left, frame.width, frame.height = gutter, width - gutter, plot_height
-    drawn = [_drawn(plot, curve, left, right, frame.width * 2) for curve in plot.curves]
+    if gutter != _GUTTER:
+        drawn = [_drawn(plot, curve, left, right, frame.width * 2) for curve in plot.curves]
 
     bottom, top = (math.log10(low), math.log10(high)) if plot.log_scale else (low, high)
     area = _Area(frame.width, plot_height, left, right, bottom, top, plot.log_scale)
@@ -310,7 +312,7 @@ def _title(plot: Plot, width: int) -> list[tuple[str, str]]:
         tail = f"{axis_value(plot.axis, plot.cursor)}{'  ' + tail if tail else ''}"
     legends = [legend for curve in plot.curves if (legend := _legend(plot, curve))]
     for words in (3, 2, 1, 0):
-        parts = [(plot.title, "title")]
+        parts = [(" ", "blank"), (plot.title, "title")]
         for legend in legends:
             parts.extend(legend[words])
         space = width - sum(len(text) for text, _ in parts)

@@ -10,7 +10,7 @@ from engine.events.alarms import alarms
 from workbench.run_history import RunHistory
 from workbench.screen_text import visible
 
-_SIGNS = {"error": ("✗", "$error"), "warning": ("▲", "$warning"), "info": ("·", "$text-muted")}
+_SIGNS = {"error": ("✗", "$error"), "warning": ("▲", "$warning"), "info": ("·", "$quiet")}
 _GRAVITY = list(_SIGNS)
 _SHOWN = 2
 
@@ -69,9 +69,9 @@ class Remarks(Static):
         shown = self._remarks if self.opened else troubles[:_SHOWN]
         lines = [_line(remark, self.opened) for remark in shown]
         if len(troubles) > _SHOWN and not self.opened:
-            lines[-1] = lines[-1] + Content.styled(f"  (and {len(troubles) - _SHOWN} more: w)", "$text-muted")
+            lines[-1] = lines[-1] + Content.styled(f"  (and {len(troubles) - _SHOWN} more: w)", "$quiet")
         if self.opened and not lines:
-            lines = [Content.styled("Nothing to remark.", "$text-muted")]
+            lines = [Content.styled("Nothing to remark.", "$quiet")]
         self.set_class(bool(lines), "-some")
         self.update(Content("\n").join(lines))
 
@@ -80,9 +80,7 @@ def _line(remark: Remark, whole: bool) -> Content:
     sign, colour = _SIGNS[remark.severity]
     text = Content.assemble((f"{sign} ", f"bold {colour}"), visible(remark.message))
     if remark.rows:
-        text += Content.styled(f"  rows {', '.join(str(row) for _, row in remark.rows[:8])}", "$text-muted")
+        text += Content.styled(f"  rows {', '.join(str(row) for _, row in remark.rows[:8])}", "$quiet")
     if remark.advice:
-        text += Content.styled(
-            f"\n  {visible(remark.advice)}" if whole else f"  — {visible(remark.advice)}", "$text-muted"
-        )
+        text += Content.styled(f"\n  {visible(remark.advice)}" if whole else f"  — {visible(remark.advice)}", "$quiet")
     return text

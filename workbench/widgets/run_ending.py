@@ -14,7 +14,7 @@ class RunEnding(Static):
     DEFAULT_CSS = """
     RunEnding {
         height: auto; max-height: 14; padding: 0 1; border: round $error; border-title-color: $error;
-        border-subtitle-color: $text-muted; display: none; overflow-y: auto;
+        border-subtitle-color: $quiet; display: none; overflow-y: auto;
         &.-shown { display: block; }
     }
     """
@@ -33,7 +33,7 @@ class RunEnding(Static):
         if advice:
             parts.append(Content(visible(advice, keep="\n")))
         if last:
-            parts.append(Content.styled("\n".join(last), "$text-muted"))
+            parts.append(Content.styled("\n".join(last), "$quiet"))
         self.update(Content("\n").join(parts))
         self.add_class("-shown")
 

@@ -14,7 +14,7 @@ MARKS = {
     "crashed": ("✗", "$error"),
     "stalled": ("◌", "$warning"),
     "orphaned": ("◌", "$warning"),
-    "created": ("○", "$text-muted"),
+    "created": ("○", "$quiet"),
 }
 """The sign and colour of a state; those of a run at work are not listed."""
 
@@ -68,20 +68,20 @@ def _first_line(name: str, state: str, history: RunHistory, width: int, note: st
         room = min(width - used, 60)
         if room >= 6:
             filled, rest = progress_bar(done, total, room)
-            after += [("  ", ""), (filled, colour), (rest, "$text-muted 50%")]
-        after += [(f" {share}", ""), (time, "$text-muted")]
+            after += [("  ", ""), (filled, colour), (rest, "$quiet 50%")]
+        after += [(f" {share}", ""), (time, "$quiet")]
     elif live and history.phase is not None and history.phase.message:
-        after.append((f"  {visible(history.phase.message)}", "$text-muted"))
+        after.append((f"  {visible(history.phase.message)}", "$quiet"))
     return Content.assemble(*parts, *after)
 
 
 def _second_line(state: str, history: RunHistory) -> Content:
-    if history.end is not None and state == "finished":
+    if history.end is not None and state in ("finished", "stopped") and history.end.message:
         return Content.styled(visible(history.end.message), "$foreground")
     start = history.start
     if start is None:
         message = history.phase.message if history.phase else ""
-        return Content.styled(visible(message) or "nothing is known of it yet", "$text-muted")
+        return Content.styled(visible(message) or "nothing is known of it yet", "$quiet")
     kept, rows = start.ledger.get("kept"), start.ledger.get("rows")
     facts = [
         "pairs" if start.model_kind == "pair" else "steps",
@@ -92,7 +92,7 @@ def _second_line(state: str, history: RunHistory) -> Content:
         f"saved at step {history.checkpoints[-1].step}" if history.checkpoints else "no checkpoint yet",
         f"attempt {history.attempts}" if history.attempts > 1 else "",
     ]
-    return Content.styled(" · ".join(fact for fact in facts if fact), "$text-muted")
+    return Content.styled(" · ".join(fact for fact in facts if fact), "$quiet")
 
 
 def _parameters(total: int, trained: int) -> str:

@@ -1,0 +1,270 @@
+"""The list of runs: a line each, as much of it as the width allows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.runs.summary import RunSummary
+from workbench.screen_text import visible
+from workbench.widgets.spark import spark_of
+from workbench.widgets.state_line import mark_of
+from workbench.widgets.ticks import short_number
+
+CURVE_COLOURS = ("$primary", "$warning", "$success", "$error", "$secondary", "$foreground")
+"""The colours of a chart's curves, in their order (widgets/chart.py): a marked run has its curve's."""
+
+
+_FIXED = 2 + 11 + 9 + 7 + 6 + 6 + 4 + 4  # every column but name, preset and spark line
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """How many characters each column has; 0 for one that is left out."""
+
+    name: int
+    preset: int
+    spark: int
+
+
+class _Options(OptionList):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", tooltip="Watch the run, or replay it", id="runs.open"),
+    ]
+
+
+class RunList(Vertical):
+    """A heading and the runs; Enter opens one, Space marks it for comparison."""
+
+    DEFAULT_CSS = """
+    RunList {
+        height: 1fr;
+        #run-heading { height: 1; padding: 0 1; color: $quiet; text-wrap: nowrap; }
+        OptionList, OptionList:focus { height: 1fr; border: none; padding: 0; background: $background; }
+        OptionList > .option-list--option { padding: 0 1; text-wrap: nowrap; }
+        OptionList > .option-list--option-highlighted,
+        OptionList:focus > .option-list--option-highlighted { background: $primary 24%; color: $foreground; }
+        #no-runs { padding: 1 2; height: auto; display: none; }
+        &.-empty #no-runs { display: block; }
+        &.-empty OptionList, &.-empty #run-heading { display: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "Mark", tooltip="Compare the marked runs: curves overlaid, presets differenced",
+                id="runs.mark"),
+    ]  # fmt: skip
+
+    class Opened(Message):
+        """A run is to be opened."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
+    class Changed(Message):
+        """Another run is highlighted, or other runs are marked."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._runs: dict[str, RunSummary] = {}
+        self._marked: list[str] = []
+        self._now = 0.0
+        self._highlighted: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """Heading, list, and what is said where there is no run."""
+        yield Static(id="run-heading")
+        yield _Options()
+        yield Static(
+            Content.assemble(
+                ("No runs yet.\n\n", "bold"),
+                ("Open a preset (1) and train it (5). Runs of this folder, and all that were started here before, "
+                 "are listed with their state.", "$quiet"),
+            ),
+            id="no-runs",
+        )  # fmt: skip
+
+    @property
+    def highlighted(self) -> RunSummary | None:
+        """The run under the cursor."""
+        return self._runs.get(self._highlighted or "")
+
+    @property
+    def marked(self) -> list[RunSummary]:
+        """The marked runs, in the order in which they were marked."""
+        return [self._runs[key] for key in self._marked if key in self._runs]
+
+    @property
+    def chosen(self) -> list[RunSummary]:
+        """What is looked at: the marked runs, or else the one under the cursor."""
+        return self.marked or ([self.highlighted] if self.highlighted else [])
+
+    def show(self, runs: Sequence[RunSummary], now: float) -> None:
+        """Show these runs, keeping the cursor and the marks. `now` (Unix seconds) makes ages of dates."""
+        self._now = now
+        before = list(self._runs)
+        self._runs = {str(run.path): run for run in runs}
+        self._marked = [key for key in self._marked if key in self._runs]
+        self.set_class(not self._runs, "-empty")
+        if before == list(self._runs):
+            self._rewrite()
+        else:
+            self._rebuild()
+
+    def on_mount(self) -> None:
+        """The keys go to the list."""
+        self.query_one(OptionList).focus()
+
+    def on_resize(self) -> None:
+        """Columns depend on the width."""
+        self._rewrite()
+
+    def _columns(self) -> _Columns:
+        width = (self.size.width or 80) - 2 - _FIXED
+        spark = min(max(8, width // 4), 30)
+        rest = width - spark
+        preset = rest // 2 if rest >= 36 else 0
+        return _Columns(max(10, rest - preset), preset, spark)
+
+    def _rebuild(self) -> None:
+        options = self.query_one(OptionList)
+        columns = self._columns()
+        wanted = self._highlighted
+        options.clear_options()
+        options.add_options([Option(self._line(key, columns), id=_id(key)) for key in self._runs])
+        if self._runs:
+            keys = list(self._runs)
+            options.highlighted = keys.index(wanted) if wanted in self._runs else 0
+        self._heading(columns)
+
+    def _rewrite(self) -> None:
+        options = self.query_one(OptionList)
+        columns = self._columns()
+        if options.option_count != len(self._runs):
+            return
+        for index, key in enumerate(self._runs):
+            options.replace_option_prompt_at_index(index, self._line(key, columns))
+        self._heading(columns)
+
+    def _heading(self, columns: _Columns) -> None:
+        preset = f"{'preset':<{columns.preset}}" if columns.preset else ""
+        text = (
+            f"  {'state':<11}{'run':<{columns.name}}{preset}{'step':>9}{'loss':>7}{'acc':>6}{'eval':>6}"
+            f"  {'course':<{columns.spark}}  {'age':>4}"
+        )
+        self.query_one("#run-heading", Static).update(Content(text))
+
+    def _line(self, key: str, columns: _Columns) -> Content:
+        run = self._runs[key]
+        sign, colour = mark_of(run.state.value)
+        place = self._marked.index(key) if key in self._marked else None
+        mark = ("◆ ", CURVE_COLOURS[place % len(CURVE_COLOURS)]) if place is not None else ("  ", "")
+        steps = f"{run.step or 0}/{run.total_steps}" if run.total_steps else "–"
+        return Content.assemble(
+            mark,
+            (f"{sign} {run.state.value:<9}", colour),
+            (_cut(run.name, columns.name), "bold"),
+            (_cut(run.preset, columns.preset), "$quiet"),
+            f"{steps:>9}",
+            f"{short_number(run.loss):>7}",
+            f"{_fraction(run.accuracy):>6}",
+            (f"{_fraction(run.eval_accuracy):>6}", "bold"),
+            (f"  {spark_of(_fitted(run.series, columns.spark)):<{columns.spark}}", "$primary 80%"),
+            (f"  {age(self._now - run.created):>4}", "$quiet"),
+        )
+
+    def action_mark(self) -> None:
+        """Mark the run under the cursor for comparison, or take its mark away."""
+        key = self._highlighted
+        if key is None:
+            return
+        if key in self._marked:
+            self._marked.remove(key)
+        else:
+            self._marked.append(key)
+        self._rewrite()
+        self.post_message(self.Changed())
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Another run under the cursor."""
+        event.stop()
+        keys = list(self._runs)
+        key = keys[event.option_index] if event.option_index < len(keys) else None
+        if key != self._highlighted:
+            self._highlighted = key
+            self.post_message(self.Changed())
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Open the run."""
+        event.stop()
+        if self.highlighted is not None:
+            self.post_message(self.Opened(self.highlighted.path))
+
+
+def age(seconds: float) -> str:
+    """How long ago, in its largest unit: 12s, 5m, 3h, 2d, 8w."""
+    for unit, size in (("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size or (unit == "m" and seconds >= size):
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+def differences(
+    preset: Mapping[str, Sequence[object]], results: Mapping[str, Sequence[float | None]], names: Sequence[str]
+) -> Content:
+    """What differs between the presets of runs, and what they reached, a column a run."""
+    wide = min(28, max([len(key) for key in (*preset, *results)], default=8) + 2)
+    column = 16
+    lines = [
+        Content.assemble(
+            " " * wide,
+            *((_cut(name, column), CURVE_COLOURS[place % len(CURVE_COLOURS)]) for place, name in enumerate(names)),
+        )
+    ]
+    if not preset:
+        lines.append(Content.styled("the presets do not differ", "$quiet"))
+    for key, values in preset.items():
+        shown = [_cut(_value(value), column) for value in values]
+        lines.append(Content.assemble((_cut(key, wide), "$quiet"), *shown))
+    lines.append(Content(""))
+    for key, numbers in results.items():
+        lines.append(Content.assemble((_cut(key, wide), "$quiet"), *(_cut(short_number(n), column) for n in numbers)))
+    return Content("\n").join(lines)
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _id(key: str) -> str:
+    return "run-" + key.encode().hex()
+
+
+def _cut(text: str, width: int) -> str:
+    """The text in exactly `width` characters, the last of which is blank."""
+    if width <= 0:
+        return ""
+    text = visible(text)
+    return f"{text[: width - 2]}… " if len(text) > width - 1 else f"{text:<{width}}"
+
+
+def _fraction(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _fitted(values: Sequence[float], width: int) -> list[float]:
+    if len(values) <= width:
+        return list(values)
+    edges = [len(values) * i // width for i in range(width + 1)]
+    return [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
