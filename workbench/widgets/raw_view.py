@@ -91,7 +91,7 @@ class RawView(VerticalScroll):
         &:focus { border-top: solid $primary; } }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._text = RawText()
         self.border_title = "raw row"

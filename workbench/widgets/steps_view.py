@@ -22,7 +22,7 @@ class StepsView(Widget):
     StepsView { height: 1fr; layout: vertical; }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.row: RowView | None = None
         self._pane = TokenPane()

@@ -273,9 +273,8 @@ def _columns(sequence: TokenSequence, marks: Marks, view: View, width: int) -> I
             if upper and step >= 0:
                 yield from rows()
             gutter = str(step + 1) if step >= 0 else ""
-        for over, below, kind in columns:
-            if cells_of(over) > width:
-                over = chop_cells(over, width - 1)[0] + "…"
+        for whole, below, kind in columns:
+            over = whole if cells_of(whole) <= width else chop_cells(whole, width - 1)[0] + "…"
             cells = max(cells_of(over), cells_of(below))
             if used + cells > width:
                 yield from rows()

@@ -108,7 +108,7 @@ class TokenView(Widget, can_focus=True):
             """The view whose cursor moved."""
             return self.view
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.sequence: TokenSequence | None = None
         self._marks: Marks | None = None
@@ -118,7 +118,6 @@ class TokenView(Widget, can_focus=True):
         self._laid_out_for: tuple[object, ...] = ()
         self._extending = False
         self._palette = Palette(self)
-        self._token_styles: dict[tuple[object, ...], Style] = {}
 
     def show(self, sequence: TokenSequence | None, *, shared_prefix: int = 0, diverges: bool = False) -> None:
         """Show a sequence (None: nothing). The first `shared_prefix` tokens are those of the other side too.
@@ -182,7 +181,6 @@ class TokenView(Widget, can_focus=True):
         """The theme changed: all colours are worked out again."""
         super().notify_style_update()
         self._palette.clear()
-        self._token_styles.clear()
 
     # -- moving
 
@@ -226,9 +224,7 @@ class TokenView(Widget, can_focus=True):
             line = self.line_of(token)
             self._refit()
             top = max(line - context, 0)
-            pane.scroll_to_region(
-                Region(0, top + self.region.y - self.region.y, 1, line + context + 1 - top), animate=False, force=True
-            )
+            pane.scroll_to_region(Region(0, top, 1, line + context + 1 - top), animate=False, force=True)
 
     def _go(self, token: int) -> None:
         if self.sequence and self.sequence.ids:
@@ -338,57 +334,24 @@ class TokenView(Widget, can_focus=True):
             return self._palette("tokens--gap")
         if fragment.kind not in ("token", "under", "newline"):
             return self._palette(f"tokens--{fragment.kind}")
-        lost = not sequence.kept_start <= token < sequence.kept_end
-        key = (
-            fragment.kind,
-            sequence.parts[token],
-            token % 2 == 1 and self.view is not View.TEXT,
-            sequence.special[token],
-            token < self._shared,
-            bool(self._carriers) and token not in self._carriers,
-            lost,
-            token in self._carriers or token == sequence.pooled,
-            self._is_cursor(token),
-            token == self.hover,
-            self.match[0] <= token < self.match[1],
-            self.has_focus,
+        carrier = token in self._carriers or token == sequence.pooled
+        cursor = self._is_cursor(token)
+        chosen = (
+            (sequence.parts[token].value, True),
+            ("special", sequence.special[token]),
+            ("shade", token % 2 == 1 and self.view is not View.TEXT),
+            ("shared", token < self._shared and not cursor),
+            ("masked", bool(self._carriers) and not carrier and not cursor),
+            ("lost", not sequence.kept_start <= token < sequence.kept_end),
+            ("carrier", carrier and fragment.kind == "token"),
+            ("newline", fragment.kind == "newline" and not cursor),
+            ("under", fragment.kind == "under"),
+            ("hover", token == self.hover),
+            ("match", self.match[0] <= token < self.match[1]),
+            ("cursor", cursor and self.has_focus),
+            ("cursor-blurred", cursor and not self.has_focus),
         )
-        style = self._token_styles.get(key)
-        if style is None:
-            style = self._token_styles[key] = self._palette(*self._components(*key))
-        return style
-
-    @staticmethod
-    def _components(
-        kind: str,
-        part: str,
-        shade: bool,
-        special: bool,
-        shared: bool,
-        masked: bool,
-        lost: bool,
-        carrier: bool,
-        cursor: bool,
-        hover: bool,
-        match: bool,
-        focus: bool,
-    ) -> list[str]:
-        chosen = {
-            part: True,
-            "special": special,
-            "shade": shade,
-            "shared": shared and not cursor,
-            "masked": masked and not cursor,
-            "lost": lost,
-            "carrier": carrier and kind == "token",
-            "newline": kind == "newline" and not cursor,
-            "under": kind == "under",
-            "hover": hover,
-            "match": match,
-            "cursor": cursor and focus,
-            "cursor-blurred": cursor and not focus,
-        }
-        return [f"tokens--{name}" for name, applies in chosen.items() if applies]
+        return self._palette(*[f"tokens--{name}" for name, applies in chosen if applies])
 
     def _is_cursor(self, token: int) -> bool:
         if token == self.cursor:
