@@ -1,7 +1,7 @@
 """Encodings to padded tensors: one sequence a row, padded on the right."""
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
@@ -14,7 +14,8 @@ from engine.sample import SampleId
 class Batch(TypedDict):
     """What one micro-batch gives the model and the objective, whatever its layout.
 
-    `input_ids` and `attention_mask` have shape (sequences, longest), or (1, tokens) for a pack. `read` holds the flat
+    `input_ids` and `attention_mask` have shape (sequences, longest). A pack (engine/batch/pack.py) has `input_ids` and
+    `position_ids` of shape (1, tokens) and its plan, `pack`, in place of a mask. `read` holds the flat
     positions in them where the head reads. For pairs these are first every pair's chosen side, then every rejected
     one, (2 * pairs,), with `margin` and `weight` of shape (pairs,); for steps every judged step's token, (steps,), with
     `labels` and `weight` of shape (steps,). `weight` is 1.0, or 0.0 for a filler's.
@@ -25,6 +26,8 @@ class Batch(TypedDict):
 
     input_ids: Tensor
     attention_mask: NotRequired[Tensor]
+    position_ids: NotRequired[Tensor]
+    pack: NotRequired[Any]
     read: Tensor
     weight: Tensor
     margin: NotRequired[Tensor]

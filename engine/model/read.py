@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from engine.batch.pack import Pack
+from engine.model.packed_attention import PACKING
+
 HEADS = ("score", "classifier")
 """What the model classes of transformers call their head."""
 
@@ -26,10 +29,13 @@ def reads_hidden_states(model: PreTrainedModel) -> bool:
     """
     name = head_name(model)
     known = {model.base_model_prefix, "dropout", name}
+    # Under an adapter the head is wrapped, to be trained and saved.
+    head = getattr(model, name)
+    head = getattr(head, "original_module", head)
     judges_sequences = "SequenceClassification" in type(model).__name__
     return (
         {child for child, _ in model.named_children()} <= known
-        and type(getattr(model, name)) is nn.Linear
+        and type(head) is nn.Linear
         and not (judges_sequences and name != "score")
     )
 
@@ -55,8 +61,15 @@ def install_reader(model: PreTrainedModel) -> None:
         if not direct:
             logits: Tensor = original(*args, **inputs).logits.float()
             return logits if by_sequence else logits.flatten(0, 1)[read]
-        hidden: Tensor = self.base_model(*args, **inputs).last_hidden_state
-        selected = hidden.flatten(0, 1)[read]
+        pack: Pack | None = inputs.get("pack")
+        packing = PACKING.set(pack is not None)
+        try:
+            hidden: Tensor = self.base_model(*args, **inputs).last_hidden_state
+        finally:
+            PACKING.reset(packing)
+        # A pruned pack's hidden states are those of the read positions already.
+        pruned = pack is not None and pack.prune
+        selected = hidden[0, pack.rank.to(hidden.device)] if pruned and pack else hidden.flatten(0, 1)[read]
         if isinstance(dropout := getattr(self, "dropout", None), nn.Module):
             selected = dropout(selected)
         return score(getattr(self, head), selected)

@@ -34,11 +34,7 @@ def reload_difference(model: Any, saved: Path, batch: Batch, kind: ModelKind) ->
 def _reloaded(model: Any, saved: Path, kind: ModelKind) -> Any:
     auto = AutoModelForSequenceClassification if kind == "pair" else AutoModelForTokenClassification
     body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    options = {
-        "dtype": next(model.parameters()).dtype,
-        "use_safetensors": True,
-        "attn_implementation": body.config._attn_implementation,
-    }
+    options = {"dtype": next(model.parameters()).dtype, "use_safetensors": True}
     if isinstance(model, PeftModel):
         labels = body.config.num_labels
         base = auto.from_pretrained(body.name_or_path, num_labels=labels, **options)

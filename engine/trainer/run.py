@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
 
+from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import EncodedRow
@@ -18,6 +19,7 @@ from engine.events.schema import End, FindingEvent, PhaseEvent, Start
 from engine.inspector.messages import Progress
 from engine.model.load import LoadedModel, load_model
 from engine.model.locate import locate_model
+from engine.model.packing import Packing, choose_packing
 from engine.model.precision import choose_precision
 from engine.model.verify import reload_difference
 from engine.prepare import EncodedSet, Prepared, open_preset, prepare
@@ -57,7 +59,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     ledger = asdict(prepared.train.ledger)
     checkpoint = _resume_point(run_dir, preset)
     if is_first_process():
-        facts = {"digest": prepared.train.digest, "ledger": ledger, "versions": versions()}
+        facts: dict[str, Any] = {"digest": prepared.train.digest, "ledger": ledger, "versions": versions()}
         facts["resumed_from"] = checkpoint.name if checkpoint else None
         write_manifest(run_dir, read_manifest(run_dir).model_copy(update=facts))
 
@@ -65,9 +67,16 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     set_seed(preset.seed)
     model = load_model(preset, locate_model(preset.base_model, loaded.path.parent), opened.tokenizer, precision)
     requested.check()
+    packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
     stopper, report = StopAtStepEnd(requested), Report(tell, run_dir, _baselines(preset, prepared.eval))
     trainer = build_trainer(
-        preset, run_dir, model=model, prepared=prepared, tokenizer=opened.tokenizer, callbacks=[stopper, report]
+        preset,
+        run_dir,
+        model=model,
+        packing=packing,
+        prepared=prepared,
+        tokenizer=opened.tokenizer,
+        callbacks=[stopper, report],
     )
     tell(
         Start(
@@ -83,7 +92,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
             resumed_from=checkpoint.name if checkpoint else None,
         )
     )
-    for notice in _notices(loaded, model):
+    for notice in [*_notices(loaded, model), FindingEvent("packing", "info", packing.reason)]:
         tell(notice)
 
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -107,6 +116,7 @@ def build_trainer(
     run_dir: Path,
     *,
     model: LoadedModel,
+    packing: Packing,
     prepared: Prepared,
     tokenizer: Any,
     callbacks: Sequence[TrainerCallback],
@@ -117,10 +127,12 @@ def build_trainer(
     stopping = (
         [EarlyStoppingCallback(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
     )
+    padded = PadCollator(tokenizer.pad_token_id)
     return RewardTrainer(
         model=model.model,
         args=training_arguments(preset, run_dir, planned, precision),
-        collate=PadCollator(tokenizer.pad_token_id),
+        collate=PackCollator(packing.pruned) if packing.packed else padded,
+        eval_collate=padded if preset.eval_sample_packing is False else None,
         train_rows=prepared.train.rows,
         eval_rows=prepared.eval.rows if prepared.eval else None,
         objective=Objective(preset.center_rewards_coefficient or 0.0),

@@ -67,6 +67,7 @@ class RewardTrainer(Trainer):
         collate: Collate,
         train_rows: Sequence[EncodedRow],
         eval_rows: Sequence[EncodedRow] | None,
+        eval_collate: Collate | None = None,
         objective: Objective,
         order_seed: int | None,
         tokenizer: PreTrainedTokenizerBase | None = None,
@@ -74,6 +75,7 @@ class RewardTrainer(Trainer):
     ) -> None:
         self.objective = objective
         self._order_seed = order_seed
+        self._eval_collate = eval_collate or collate
         super().__init__(
             model=model,
             args=args,
@@ -93,11 +95,11 @@ class RewardTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[SlottedRow]:
         """The training rows, shuffled by (seed, epoch), this process's share of them."""
-        return self._loader(self.train_dataset, self._train_batch_size, self._order_seed)
+        return self._loader(self.train_dataset, self._train_batch_size, self._order_seed, self.data_collator)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[SlottedRow]:
         """The evaluation rows in source order, this process's share of them."""
-        return self._loader(eval_dataset or self.eval_dataset, self.args.eval_batch_size, None)
+        return self._loader(eval_dataset or self.eval_dataset, self.args.eval_batch_size, None, self._eval_collate)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
@@ -196,7 +198,7 @@ class RewardTrainer(Trainer):
             scores: Tensor = model(input_ids=batch["input_ids"], read=batch["read"], **given)
         return scores
 
-    def _loader(self, rows: Any, micro: int, seed: int | None) -> DataLoader[SlottedRow]:
+    def _loader(self, rows: Any, micro: int, seed: int | None, collate: Any) -> DataLoader[SlottedRow]:
         share = Share(
             micro,
             self.args.gradient_accumulation_steps,
@@ -206,7 +208,7 @@ class RewardTrainer(Trainer):
         return ScheduledLoader(
             rows,
             batch_sampler=Schedule(len(rows), share, seed),
-            collate_fn=self.data_collator,
+            collate_fn=collate,
             pin_memory=self.args.dataloader_pin_memory,
         )
 

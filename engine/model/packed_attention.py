@@ -1,0 +1,221 @@
+"""Attention that follows a pack's plan, and a last layer that computes only what is read.
+
+Registered with transformers under one name, it serves padded batches as `sdpa` would, so that a model may see both.
+"""
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout as drop
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from engine.batch.pack import Pack
+
+NAME = "packed"
+"""What the attention implementation is called in a model's config."""
+
+PACKING = ContextVar("PACKING", default=False)
+"""Set while a model goes over a pack: a mask is asked for without telling what for."""
+
+
+class KeysAndValues(BaseException):
+    """Carries a layer's keys and values out of it, as soon as they are there: the rest would be computed for nothing.
+
+    A BaseException, so that no `except Exception` on the way takes it for an error.
+    """
+
+    def __init__(self, key: Tensor, value: Tensor) -> None:
+        self.key = key
+        self.value = value
+
+
+class Capture:
+    """In place of a pack: hand out keys and values instead of attending."""
+
+
+class Pruned:
+    """In place of a pack: queries of the kept tokens alone, on keys and values of all tokens."""
+
+    def __init__(self, pack: Pack, found: KeysAndValues) -> None:
+        self.pack = pack
+        self.key = found.key
+        self.value = found.value
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    pack: Pack | Capture | Pruned | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """Attention as transformers calls it: (batch, heads, tokens, size) in, (batch, tokens, heads, size) out.
+
+    Raises KeysAndValues for a Capture, and NotImplementedError where the model asks for something that a pack has no
+    answer to (attention sinks, a position bias).
+    """
+    if isinstance(pack, Capture):
+        raise KeysAndValues(key, value)
+    if pack is None:
+        if softcap is None:
+            return sdpa_attention_forward(
+                module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
+            )
+        attended = _attend(
+            query, key, value, attention_mask, dropout=dropout, scaling=scaling, softcap=softcap, causal=False
+        )
+        return attended.transpose(1, 2).contiguous(), None
+    for unknown in ("s_aux", "position_bias"):
+        if others.get(unknown) is not None:
+            raise NotImplementedError(f"a pack cannot be attended to with {unknown}")
+    pruned = isinstance(pack, Pruned)
+    if isinstance(pack, Pruned):
+        plan, key, value = pack.pack, pack.key, pack.value
+        parts: Sequence[int] = plan.kept_by_segment
+    else:
+        plan = pack
+        parts = plan.lengths
+    queries, keys, values = (
+        torch.split(states, list(sizes), dim=2)  # type: ignore[no-untyped-call]
+        for states, sizes in ((query, parts), (key, plan.lengths), (value, plan.lengths))
+    )
+    outputs = []
+    for index, (segment, asking) in enumerate(zip(plan.segments, queries, strict=True)):
+        if not asking.shape[2]:
+            continue
+        path = (*segment.ancestors, index)
+        k = torch.cat([keys[i] for i in path], dim=2) if len(path) > 1 else keys[index]
+        v = torch.cat([values[i] for i in path], dim=2) if len(path) > 1 else values[index]
+        window = sliding_window if sliding_window and segment.depth + segment.length > sliding_window else None
+        causal = not pruned and not segment.ancestors and window is None and softcap is None
+        mask = None if causal else _mask(plan, index, window=window, pruned=pruned, like=query)
+        outputs.append(_attend(asking, k, v, mask, dropout=dropout, scaling=scaling, softcap=softcap, causal=causal))
+    return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
+
+
+def packed_mask(*args: Any, **options: Any) -> Tensor | None:
+    """No mask for a pack, whose plan says it all; else that of `sdpa`, spelled out for the sake of soft-capping."""
+    if PACKING.get():
+        return None
+    mask: Tensor | None = sdpa_mask(*args, **options | {"allow_is_causal_skip": False})
+    return mask
+
+
+def install_packed_attention(model: PreTrainedModel) -> str:
+    """Let the model attend along packs; returns the name of the implementation that it had, to go back to."""
+    AttentionInterface.register(NAME, packed_attention)
+    AttentionMaskInterface.register(NAME, packed_mask)
+    before: str = model.config._attn_implementation
+    model.set_attn_implementation(NAME)
+    return before
+
+
+def install_pruning(model: PreTrainedModel) -> bool:
+    """Let the last layer compute only what is read of a pack that says so; whether a last layer was found.
+
+    A layer treats every token by itself but for the keys and values that others attend to. So it is run twice: on all
+    tokens as far as the keys and values, and on the kept tokens to its end.
+    """
+    layers = [
+        module
+        for module in model.base_model.modules()
+        if isinstance(module, nn.ModuleList) and len(module) == model.config.get_text_config().num_hidden_layers
+    ]
+    if len(layers) != 1:
+        return False
+    last: Any = layers[0][-1]
+    whole = last.forward
+
+    def forward(self: Any, hidden_states: Tensor, *args: Any, pack: Pack | None = None, **inputs: Any) -> Any:
+        if pack is None or not pack.prune:
+            return whole(hidden_states, *args, pack=pack, **inputs)
+        # What little this layer keeps need not be computed again; and a checkpoint could not be left half-way.
+        self.gradient_checkpointing = False
+        tokens = hidden_states.shape[1]
+        try:
+            whole(hidden_states, *args, pack=Capture(), **inputs)
+        except KeysAndValues as found:
+            captured = found
+        else:
+            raise NotImplementedError("the last layer does not attend through transformers' attention interface")
+        kept = pack.kept.to(hidden_states.device)
+
+        def select(value: Any) -> Any:
+            if isinstance(value, Tensor) and value.ndim > 1 and value.shape[1] == tokens:
+                return value.index_select(1, kept)
+            if isinstance(value, tuple):
+                return tuple(select(item) for item in value)
+            return value
+
+        few = {name: select(value) for name, value in inputs.items()}
+        return whole(select(hidden_states), *map(select, args), pack=Pruned(pack, captured), **few)
+
+    last.forward = MethodType(forward, last)
+    return True
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    *,
+    dropout: float,
+    scaling: float | None,
+    softcap: float | None,
+    causal: bool,
+) -> Tensor:
+    """Attention of (batch, heads, queries, size) to fewer or as many key heads. `mask` is additive or boolean."""
+    grouped = key.shape[1] != query.shape[1]
+    if softcap is None:
+        return scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale=scaling, enable_gqa=grouped)
+    if grouped:
+        repeats = query.shape[1] // key.shape[1]
+        key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
+    weights = query @ key.transpose(2, 3) * (scaling if scaling is not None else query.shape[-1] ** -0.5)
+    weights = torch.tanh(weights / softcap) * softcap
+    if mask is not None:
+        # A padding token may see nothing at all: the lowest number, unlike minus infinity, leaves it a number.
+        nothing = torch.finfo(weights.dtype).min
+        weights = weights.masked_fill(~mask, nothing) if mask.dtype == torch.bool else weights + mask
+    # As in transformers' own soft-capped attention: the softmax in fp32.
+    weights = weights.softmax(dim=-1, dtype=torch.promote_types(weights.dtype, torch.float32)).to(query.dtype)
+    return drop(weights, dropout) @ value
+
+
+def _mask(pack: Pack, index: int, *, window: int | None, pruned: bool, like: Tensor) -> Tensor:
+    """What the segment's queries may attend to, additive, (queries, depth + length); made once a pack and shape.
+
+    Keys lie by position, from the sequence's beginning. A query sees itself and what is before it, `window` positions
+    at most.
+    """
+    segment = pack.segments[index]
+    shape = (index,) if pruned else (segment.depth, segment.length)
+    name = (*shape, window, pruned, like.dtype, like.device)
+    if (made := pack.masks.get(name)) is not None:
+        return made
+    if pruned:
+        first = sum(pack.lengths[:index])
+        begin = sum(pack.kept_by_segment[:index])
+        at = pack.kept[begin : begin + pack.kept_by_segment[index]] - first + segment.depth
+    else:
+        at = torch.arange(segment.depth, segment.depth + segment.length)
+    behind = at[:, None] - torch.arange(segment.depth + segment.length)[None, :]
+    seen = behind >= 0 if window is None else (behind >= 0) & (behind < window)
+    mask = torch.zeros(seen.shape, dtype=like.dtype).masked_fill(~seen, float("-inf")).to(like.device)
+    pack.masks[name] = mask
+    return mask

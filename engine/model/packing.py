@@ -1,0 +1,118 @@
+"""Whether a model may be trained on packs: a gate for what is known, and a probe for what is not."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from engine.batch.pack import PackCollator
+from engine.batch.pad import Batch, PadCollator
+from engine.batch.schedule import SlottedRow
+from engine.encode.encoding import EncodedRow, PairEncoding
+from engine.model.packed_attention import install_packed_attention, install_pruning
+from engine.model.read import reads_hidden_states
+from engine.preset.schema import Preset
+from engine.sample import SampleId
+
+EXACT = {torch.float64: 1e-6, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""How far packed scores may be from padded ones, relative to the largest, by the format of the weights."""
+
+KNOWN_LAYERS = {"full_attention", "sliding_attention"}
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """The decision: whether batches are packs, whether the last layer is pruned, and why, in words."""
+
+    packed: bool
+    pruned: bool
+    reason: str
+
+
+def choose_packing(model: Any, preset: Preset, device: str, pad_id: int) -> Packing:
+    """Decide for a model that has its reader (and adapter); where it is packed, its attention is prepared for it.
+
+    The probe scores two pairs of random tokens, padded and packed, and compares.
+    """
+    body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    if why := refused(body, preset, device):
+        return Packing(False, False, f"Batches are padded: {why}.")
+    before = install_packed_attention(body)
+    pruning = install_pruning(body)
+    difference = ""
+    for prune in (True, False) if pruning else (False,):
+        difference = probe(model, prune, pad_id)
+        if not difference:
+            how = "; the last layer computes only what is read" if prune else ""
+            return Packing(True, prune, f"Samples are packed without padding, shared beginnings once{how}.")
+    body.set_attn_implementation(before)
+    return Packing(False, False, f"Batches are padded: packed, {type(body).__name__} {difference}.")
+
+
+def refused(model: PreTrainedModel, preset: Preset, device: str) -> str:
+    """Why the model is not packed without further ado; empty if there is nothing to be said against it."""
+    config = model.config.get_text_config()
+    unknown = {*(getattr(config, "layer_types", None) or ())} - KNOWN_LAYERS
+    sharded = preset.fsdp or preset.deepspeed or "ACCELERATE_USE_FSDP" in os.environ
+    reasons = {
+        "sample_packing is false": preset.sample_packing is False,
+        f"packs are not proven on {device}, `sample_packing: true` uses them": device != "cpu"
+        and not preset.sample_packing,
+        f"attn_implementation is {preset.attn_implementation}": preset.attn_implementation not in (None, "sdpa"),
+        f"{type(model).__name__} pools before its head": not reads_hidden_states(model),
+        f"{type(model).__name__} has an attention of its own": not getattr(model, "_supports_attention_backend", False),
+        f"{type(model).__name__} carries a state from token to token": getattr(model, "_is_stateful", False),
+        f"{type(model).__name__} has layers of {', '.join(sorted(unknown))}": bool(unknown),
+        f"{type(model).__name__} attends in both directions": any(
+            getattr(module, "is_causal", True) is False for module in model.modules()
+        ),
+        "the weights are sharded": bool(sharded or "ACCELERATE_USE_DEEPSPEED" in os.environ),
+    }
+    return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def probe(model: Any, prune: bool, pad_id: int) -> str:
+    """How packed scores differ from padded ones, in words; empty if they do not."""
+    rows = _probe_rows(model.config.get_text_config().vocab_size, pad_id)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            expected = _scores(model, PadCollator(pad_id)(rows))
+            found = _scores(model, PackCollator(prune)(rows))
+    except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError, IndexError, KeyError) as error:
+        return f"fails ({type(error).__name__}: {next(iter(str(error).splitlines()), '')})"
+    finally:
+        model.train(was_training)
+    apart = (found - expected).abs().max().item() / max(expected.abs().max().item(), 1e-12)
+    allowed = EXACT.get(next(model.parameters()).dtype, EXACT[torch.bfloat16])
+    return "" if apart <= allowed else f"gives other scores than padded (by {apart:.1%})"
+
+
+def _scores(model: Any, batch: Batch) -> torch.Tensor:
+    device = next(model.parameters()).device
+    inputs = ("input_ids", "attention_mask", "position_ids", "pack", "read")
+    layout = {name: value for name, value in batch.items() if name in inputs}
+    layout = {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in layout.items()}
+    scores: torch.Tensor = model(**layout)
+    return scores.float()
+
+
+def _probe_rows(vocabulary: int, pad_id: int) -> list[SlottedRow]:
+    """Two pairs with shared prompts, of tokens drawn by a fixed seed."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(count: int) -> list[int]:
+        ids: list[int] = torch.randint(vocabulary - 1, (count,), generator=generator).tolist()
+        return [token + (token >= pad_id) for token in ids]
+
+    rows = []
+    for index, (prompt_length, chosen_length, rejected_length) in enumerate([(24, 9, 17), (11, 21, 5)]):
+        prompt = draw(prompt_length)
+        chosen, rejected = prompt + draw(chosen_length), prompt + draw(rejected_length)
+        pair = PairEncoding(chosen, rejected, len(chosen) - 1, len(rejected) - 1, prompt_length)
+        rows.append(SlottedRow(EncodedRow(SampleId(0, index), pair, None), False))
+    return rows
