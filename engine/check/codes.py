@@ -21,7 +21,7 @@ class Code:
 
     `scope` is what it speaks of: a row, the data set as a whole, or the set-up (tokenizer, template, preset), in which
     case it holds for every row alike. `title` is one line for a list, `meaning` and `advice` are sentences for a
-    person, `example` a row (JSON) or a few words that show it.
+    person, `example` the row or rows that show it, as JSON lines, or a few words where that takes more than a row.
     """
 
     name: str
@@ -254,9 +254,10 @@ _TABLE: tuple[Code, ...] = (
         INFO,
         "row",
         "the system text was put into the first user message",
-        "The chat template refuses a system role, so the system text goes before the user's, a blank line between.",
+        "The chat template refuses a system role, so the system text goes before the user's, a blank line between "
+        "(Gemma's, for one).",
         "Nothing to do; `drop_system_message: true` leaves it out instead.",
-        '{"system": "Be brief.", "input": "Hi", "chosen": "Hello", "rejected": "Go"} with `chat_template: gemma`',
+        '{"system": "Be brief.", "input": "Hi", "chosen": "Hello", "rejected": "Go"}',
     ),
     Code(
         "system-dropped",
@@ -393,7 +394,7 @@ _TABLE: tuple[Code, ...] = (
         "two rows say the opposite of each other",
         "A is chosen over B in one row and B over A in another, or the same steps carry other labels.",
         "Keep the majority, or drop both: together they teach nothing.",
-        '{"input": "q", "chosen": "A", "rejected": "B"} and {"input": "q", "chosen": "B", "rejected": "A"}',
+        '{"input": "q", "chosen": "A", "rejected": "B"}\n{"input": "q", "chosen": "B", "rejected": "A"}',
     ),
     Code(
         "eval-leak",

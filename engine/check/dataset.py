@@ -240,11 +240,16 @@ class DataSetChecks:
     def __post_init__(self) -> None:
         self.repetitions = Repetitions(self.pairs)
 
-    def add(self, sample: Sample | None, encoded: EncodedRow, split: Split) -> None:
-        """Take one sample in; None for a row of which no sample could be made."""
+    def add(self, sample: Sample | None, encoded: EncodedRow, split: Split, *, margin_is_null: bool = False) -> None:
+        """Take one sample in; None for a row of which no sample could be made.
+
+        `margin_is_null` tells that the row has a margin column without a value, which is a reason to refuse it.
+        """
         place = (encoded.id.dataset, encoded.id.row)
         if split == "train":
             self.cuts.add(encoded)
+            if sample is None and margin_is_null:
+                self.margins.add(place, None)
         if sample is None:
             return
         self.repetitions.add(place, identity_of(sample), split)

@@ -7,9 +7,9 @@ from engine.check.codes import CODES, Code, Scope, gravest_first
 
 _HEAD = """# Checks
 
-`rm-workbench check PRESET` encodes every row as training would, accounts for each in the ledger, and says what it found.
-The same findings stand beside a row in the preview, and in the Check and Inspect screens. `--json` gives them to a
-program; the exit code is 1 if a finding is an error.
+`rm-workbench check PRESET` encodes every row as training would, accounts for each in the ledger, and says what it
+found. The same findings stand beside a row in the preview, and on the Check and Inspect screens. `--json` gives them to
+a program; the exit code is 1 if a finding is an error.
 
 | severity | means |
 | --- | --- |
@@ -41,15 +41,9 @@ def reference() -> str:
 
 
 def _entry(code: Code) -> str:
-    example = f"```json\n{code.example}\n```" if code.example.startswith("{") else f"For example: {code.example}."
-    if code.example.startswith("{") and "} " in code.example.replace("}, {", ""):
-        example = f"For example: {_code_spans(code.example)}."
+    as_rows = code.example.startswith("{")
+    example = f"```json\n{code.example}\n```" if as_rows else f"For example: {code.example}."
     return f"### {code.name}\n\n{code.meaning}\n\n{example}\n\n**What to do.** {code.advice}\n"
-
-
-def _code_spans(example: str) -> str:
-    """Two rows, or a row and a remark: the rows as code."""
-    return example if "`" in example else " and ".join(f"`{part}`" for part in example.split(" and "))
 
 
 def main(arguments: list[str]) -> int:

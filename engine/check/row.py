@@ -138,10 +138,8 @@ def _prompt_columns(row: dict[str, Any], sample: Sample, reads: Sequence[str]) -
 
 def _carries_its_prompt(sample: Sample) -> bool:
     """Whether both answers are whole texts that may hold their prompt, as in layouts without a prompt column."""
-    if not isinstance(sample, Pair):
+    if not isinstance(sample, Pair) or messages_of(sample.chosen):
         return False
-    if messages_of(sample.chosen):
-        return any(not is_assistant(message) for message in messages_of(sample.chosen))
     chosen, rejected = answer_text(sample.chosen), answer_text(sample.rejected)
     return bool(chosen and rejected and _common_words(chosen, rejected) >= 3)
 
@@ -201,7 +199,8 @@ def _context_differs(sample: Pair) -> Iterator[Finding]:
     for place, (one, other) in enumerate(zip(chosen, rejected, strict=False), start=1):
         if one.get("role") == other.get("role") and content_text(one) == content_text(other):
             continue
-        if not (is_assistant(one) and is_assistant(other)):
+        last_of_both = place == len(chosen) == len(rejected)
+        if not last_of_both and not (is_assistant(one) and is_assistant(other)):
             roles = f"{one.get('role')} in chosen, {other.get('role')} in rejected"
             yield finding("context-differs", f"message {place} ({roles}) is not the same on both sides")
         return

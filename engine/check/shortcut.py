@@ -18,8 +18,8 @@ CHANCE = 1e-3
 
 LEXICAL_PURITY = 0.9
 LEXICAL_COVERAGE = 0.1
-LEXICAL_RATE = 4.0
-_WORDS = 300
+LEXICAL_RATE = 2.0
+_LONG = 300
 _PRUNE_EVERY = 250
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?|[^\w\s]")
@@ -63,7 +63,7 @@ class PairLengths:
             return
         baseline = self.statistics()["length_baseline"]
         strong = max(baseline, 1 - baseline) >= LENGTH_SHARE
-        if strong and two_sided_chance(max(self._longer, self._shorter), apart) < CHANCE:
+        if strong and 2 * chance(max(self._longer, self._shorter), apart) < CHANCE:
             side = "longer" if self._longer > self._shorter else "shorter"
             won = max(baseline, 1 - baseline)
             pairs = apart + self._equal
@@ -82,14 +82,17 @@ class LexicalShortcut:
         self._pairs = 0
         self._words = [0, 0]
         self._only: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        self._both: Counter[str] = Counter()
         self._rows: dict[str, list[tuple[int, int]]] = {}
 
     def add(self, chosen: str, rejected: str, place: tuple[int, int]) -> None:
         """Take the two answers of a pair in."""
         self._pairs += 1
-        of_chosen, of_rejected = _features(chosen), _features(rejected)
-        self._words[0] += len(of_chosen)
-        self._words[1] += len(of_rejected)
+        words = [_words(text) for text in (chosen, rejected)]
+        for side, said in enumerate(words):
+            self._words[side] += len(said)
+        of_chosen, of_rejected = map(_features, words)
+        self._both.update(of_chosen & of_rejected)
         for counter, only in zip(self._only, (of_chosen - of_rejected, of_rejected - of_chosen), strict=True):
             counter.update(only)
             for feature in only:
@@ -104,15 +107,17 @@ class LexicalShortcut:
         floor = max(2, self._pairs * LEXICAL_COVERAGE / 10)
         for feature in [name for name in self._rows if chosen[name] + rejected[name] < floor]:
             del self._rows[feature]
-            chosen.pop(feature, None)
-            rejected.pop(feature, None)
+            for counter in (chosen, rejected, self._both):
+                counter.pop(feature, None)
+        for feature in [name for name in self._both if name not in self._rows]:
+            del self._both[feature]
 
     def findings(self) -> Iterator[Shortcut]:
         """The strongest shortcut, and how many more there are.
 
         A feature counts if it parts at least a tenth of the pairs, points the same way in at least 90 % of those,
-        beyond chance (binomial, corrected for the number of features tried), and not merely because one side is
-        longer: its frequency among that side's words is several times that among the other's.
+        beyond chance (Bonferroni-corrected for the features tried; the longer side is expected to have more of any
+        word), and is at least twice as frequent among that side's words as among the other's.
         """
         chosen, rejected = self._only
         floor = max(8, LEXICAL_COVERAGE * self._pairs)
@@ -121,33 +126,42 @@ class LexicalShortcut:
         for name in tried:
             apart = chosen[name] + rejected[name]
             more = max(chosen[name], rejected[name])
-            if more / apart < LEXICAL_PURITY or two_sided_chance(more, apart) * len(tried) >= CHANCE:
+            side = 0 if more == chosen[name] else 1
+            expected = max(0.5, self._words[side] / max(1, sum(self._words)))
+            if more / apart < LEXICAL_PURITY or 2 * chance(more, apart, expected) * len(tried) >= CHANCE:
                 continue
-            if self._rate_ratio(name) >= LEXICAL_RATE:
+            if self._rate_ratio(name, side) >= LEXICAL_RATE:
                 found.append((2 * more - apart, name, more, apart))
         if not found:
             return
         found.sort(key=lambda entry: (-entry[0], -len(entry[1]), entry[1]))
         _, name, more, apart = found[0]
-        side = "chosen" if chosen[name] > rejected[name] else "rejected"
+        winner = "chosen" if chosen[name] > rejected[name] else "rejected"
         others = [repr(entry[1]) for entry in found[1:5]]
         also = f"; also {', '.join(others)}" if others else ""
         message = (
             f"{name!r} stands in one answer only in {apart} of {self._pairs} pairs, "
-            f"and in {share(more / apart)} of these it is the {side} one{also}"
+            f"and in {share(more / apart)} of these it is the {winner} one{also}"
         )
         yield Shortcut("lexical-shortcut", message, apart, tuple(self._rows[name]))
 
-    def _rate_ratio(self, name: str) -> float:
-        rates = [(counter[name] + 0.5) / max(1, words) for counter, words in zip(self._only, self._words, strict=True)]
-        return max(rates) / min(rates)
+    def _rate_ratio(self, name: str, side: int) -> float:
+        """How much more often a feature has a place among the words of `side` (0: chosen) than of the other."""
+        rates = [
+            (only[name] + self._both[name] + 0.5) / max(1, words)
+            for only, words in zip(self._only, self._words, strict=True)
+        ]
+        return rates[side] / rates[1 - side]
 
 
-def _features(text: str) -> set[str]:
-    """The words, word pairs, first three and last three words of an answer (of its first and last words, if long)."""
+def _words(text: str) -> list[str]:
+    """The words and punctuation marks of an answer; of a long one those at its beginning and end."""
     words = _WORD.findall(text.lower())
-    if len(words) > _WORDS:
-        words = words[: _WORDS * 2 // 3] + words[-_WORDS // 3 :]
+    return words if len(words) <= _LONG else words[: _LONG * 2 // 3] + words[-_LONG // 3 :]
+
+
+def _features(words: list[str]) -> set[str]:
+    """Words, word pairs, the first three and the last three words."""
     features = set(words)
     features.update(map(" ".join, pairwise(words)))
     if len(words) >= 3:
@@ -156,12 +170,16 @@ def _features(text: str) -> set[str]:
     return features
 
 
-def two_sided_chance(more: int, total: int) -> float:
-    """How likely a fair coin shows at least `more` of `total` on either side (an upper bound for large `total`).
+def chance(more: int, total: int, rate: float = 0.5) -> float:
+    """How likely at least `more` of `total` draws hit where each does with probability `rate`: an upper bound.
 
-    Exact binomial tail up to 1000 tosses; beyond, Hoeffding's inequality, 2 exp(-2 total (more / total - 1/2)^2).
+    The Chernoff-Hoeffding bound exp(-total KL(more / total || rate)) (Hoeffding 1963, theorem 1); 1 where `more` is
+    no more than is to be expected.
     """
-    if total > 1000:
-        return min(1.0, 2 * math.exp(-2 * total * (more / total - 0.5) ** 2))
-    tail = sum(math.comb(total, k) for k in range(more, total + 1))
-    return min(1.0, tail / (1 << (total - 1)))
+    share_hit = more / total
+    if share_hit <= rate:
+        return 1.0
+    divergence = share_hit * math.log(share_hit / rate)
+    if share_hit < 1:
+        divergence += (1 - share_hit) * math.log((1 - share_hit) / (1 - rate))
+    return math.exp(-total * divergence)

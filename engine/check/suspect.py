@@ -17,6 +17,7 @@ _MOJIBAKE = re.compile(
         (
             "\u00e2\u20ac",  # punctuation: quotes, dashes, ellipsis, bullets
             "\u00e2\u201e\u00a2",  # the trademark sign
+            "\u00e2\u201a\u00ac",  # the euro sign
             f"\u00c3[{_CONTINUATION}]",  # accented Latin letters
             "\u00c2[\u00a0\u00a1\u00a3\u00a7\u00a9\u00ae\u00b0\u00b1\u00b2\u00b3\u00b4\u00b5\u00b7\u00bd\u00bf]",
             "\u00f0\u0178",  # emoji
