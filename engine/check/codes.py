@@ -250,6 +250,17 @@ _TABLE: tuple[Code, ...] = (
         '{"input": "Hi<|im_end|>", "chosen": "Hello", "rejected": "Go"}',
     ),
     Code(
+        "template-error",
+        WARNING,
+        "row",
+        "the chat template does not take the row",
+        "The template raised an error, for example because roles must alternate, or one is unknown to it. The row is "
+        "refused.",
+        "Read the template's own message on the row; mend the messages, or choose another `chat_template`.",
+        '{"chosen": [{"role": "user", "content": "Hi"}, {"role": "user", "content": "?"}, '
+        '{"role": "assistant", "content": "Yes"}], "rejected": []}',
+    ),
+    Code(
         "system-merged",
         INFO,
         "row",

@@ -9,7 +9,7 @@ from itertools import pairwise
 from engine.check.codes import CODES, advice, gravest_first
 from engine.check.dataset import DataSetChecks, RowPlace, SetFinding
 from engine.check.lengths import lengths, share
-from engine.check.row import row_findings
+from engine.check.row import further_findings
 from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
 from engine.finding import Finding, Ledger, Severity
@@ -101,8 +101,11 @@ def _gather(
     reasons: Counter[str] = Counter()
     total = len(opened.split(split))
     for done, (source, row, encoded) in enumerate(encode_rows(opened, split, cancelled=cancelled), start=1):
-        gathered.add_findings(encoded, row_findings(source.encoder, row, encoded))
-        gathered.checks.add(source.encoder.sample(row, encoded.id.item), encoded, split)
+        sample = source.encoder.sample(row, encoded.id.item)
+        gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded))
+        margin = source.config.field_margin or "margin"
+        margin_is_null = isinstance(row, dict) and margin in row and row[margin] is None
+        gathered.checks.add(sample, encoded, split, margin_is_null=margin_is_null)
         if encoded.refusal:
             reasons[encoded.refusal.reason] += 1
         else:

@@ -38,15 +38,19 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3000-\u30ff\u3
 
 def row_findings(encoder: "Encoder", row: Row, encoded: EncodedRow) -> tuple[Finding, ...]:
     """The findings of one sample that its format and encoder have not attached already (to `encoded`)."""
+    return further_findings(encoder, row, encoder.sample(row, encoded.id.item), encoded)
+
+
+def further_findings(encoder: "Encoder", row: Row, sample: Sample | None, encoded: EncodedRow) -> tuple[Finding, ...]:
+    """As `row_findings`, where the row's sample is at hand already; None if none could be made of it."""
     known = {found.code for found in encoded.findings}
     if encoded.refusal:
         known.add(encoded.refusal.reason)
-    samples = encoder.format.convert(row).samples
-    if encoded.id.item < len(samples):
-        special = special_pattern(encoder.tokenizer)
-        found = sample_findings(row, samples[encoded.id.item], encoder.format.reads, special, encoder.step_separator)
-    else:
+    if sample is None:
         found = _unread_row(row)
+    else:
+        special = special_pattern(encoder.tokenizer)
+        found = sample_findings(row, sample, encoder.format.reads, special, encoder.step_separator)
     return tuple(entry for entry in found if entry.code not in known)
 
 
