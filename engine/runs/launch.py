@@ -160,7 +160,6 @@ def _environment(launch_id: str, lock: int) -> dict[str, str]:
         INHERITED: str(lock),
         "PYTHONSAFEPATH": "1",
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
-        "TOKENIZERS_PARALLELISM": os.environ.get("TOKENIZERS_PARALLELISM", "false"),
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "NO_COLOR": "1",
     }
