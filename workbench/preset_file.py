@@ -66,7 +66,7 @@ def write_preset(path: Path, text: str) -> None:
     except OSError as error:
         new.unlink(missing_ok=True)
         raise EngineError(
-            f"The preset cannot be saved: {error.strerror or error}", str(path), "Save it elsewhere: F6, or “Save as”."
+            f"The preset cannot be saved: {error.strerror or error}", str(path), "Save it elsewhere: F3."
         ) from error
 
 

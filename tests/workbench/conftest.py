@@ -97,7 +97,9 @@ def words(*parts, pooled=False, labels=None, kept=None):
 def pair_row(index, template="chatml", limit=64):
     """Row `index` of a data set of sums: the chosen answer is right."""
     prompt = ((Part.TEMPLATE, f"<{template}> "), (Part.USER, f"What is {index} plus {index} ? "))
-    chosen = words(*prompt, (Part.ASSISTANT, f"It is {2 * index} . "), (Part.TEMPLATE, "<end>"), pooled=True, kept=limit)
+    chosen = words(
+        *prompt, (Part.ASSISTANT, f"It is {2 * index} . "), (Part.TEMPLATE, "<end>"), pooled=True, kept=limit
+    )
     rejected = words(*prompt, (Part.ASSISTANT, "I do not know . "), (Part.TEMPLATE, "<end>"), pooled=True, kept=limit)
     shared = next(i for i, (a, b) in enumerate(zip(chosen.ids, rejected.ids, strict=False)) if a != b)
     cut = limit < len(rejected.ids)

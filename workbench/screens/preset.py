@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
+from engine.preset.complete import Hover, hover
 from workbench.preset_file import read_text
 from workbench.saving import save, save_as
 from workbench.screens.base import WorkbenchScreen
@@ -50,7 +51,7 @@ class PresetScreen(WorkbenchScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save", tooltip="Write the file; a built-in preset becomes ./NAME.yaml",
                 id="preset.save"),
-        Binding("f6", "save_as", "Save as", tooltip="Write another file", id="preset.save_as", show=False),
+        Binding("f3", "save_as", "Save as", tooltip="Write another file", id="preset.save_as", show=False),
         Binding("ctrl+r", "revert", "Revert", tooltip="Back to the file; undo brings the edits back", show=False,
                 id="preset.revert"),
         Binding("f4", "external_editor", "Editor", tooltip="Edit in $VISUAL or $EDITOR", id="preset.external"),
@@ -105,7 +106,8 @@ class PresetScreen(WorkbenchScreen):
 
     def _show_status(self) -> None:
         session, editor = self.workbench.session, self.query_one(PresetEditor)
-        self.query_one(PresetStatus).show(session.problems, editor.cursor_location[0] + 1, Content())
+        line, column = editor.cursor_location
+        self.query_one(PresetStatus).show(session.problems, line + 1, _about(hover(editor.text, line, column)))
 
     # --- saving ---
 
@@ -141,7 +143,7 @@ class PresetScreen(WorkbenchScreen):
             try:
                 with self.app.suspend():
                     subprocess.run([*command, str(file)], check=False)
-            except OSError as error:
+            except (OSError, SuspendNotSupported) as error:
                 self.workbench.report("The editor does not start.", command[0], "Set VISUAL or EDITOR.", str(error))
                 return
             text = read_text(file)
@@ -178,3 +180,12 @@ class PresetScreen(WorkbenchScreen):
     def _set_panes(self, panes: str) -> None:
         self.set_class(panes == "editor", "-editor")
         self.set_class(panes == "sample", "-sample")
+
+
+def _about(key: Hover | None) -> Content:
+    if key is None:
+        return Content.styled("F1 help · ctrl+space what may be typed here", "$quiet")
+    default = f", default {key.default}".replace("`", "") if key.default else ""
+    return Content.assemble(
+        (key.key, "$primary"), (f"  {key.type}{default}".rstrip(), "$quiet"), "\n", key.description.replace("`", "")
+    )

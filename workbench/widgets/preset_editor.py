@@ -1,4 +1,4 @@
-"""The YAML editor: problems marked beside their lines, colours from the app's theme."""
+"""The YAML editor: problems marked beside their lines, completion at the cursor, colours from the app's theme."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.strip import Strip
 from textual.theme import Theme
-from textual.widgets import TextArea
+from textual.widgets import OptionList, TextArea
 from textual.widgets.text_area import TextAreaTheme
+
+from engine.preset.complete import complete
+from workbench.widgets.completion_list import CompletionList
 
 if TYPE_CHECKING:
     from engine.preset.problem import Problem
@@ -30,7 +35,9 @@ class PresetEditor(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+z", "undo", "Undo", show=False),
         Binding("ctrl+y,ctrl+shift+z", "redo", "Redo", show=False),
-    ]
+        Binding("ctrl+space,ctrl+@", "complete", "Complete", tooltip="What may be typed here", show=False,
+                id="preset.complete"),
+    ]  # fmt: skip
     DEFAULT_CSS = """
     PresetEditor {
         border: none; padding: 0; background: $surface;
@@ -50,6 +57,12 @@ class PresetEditor(TextArea):
         )
         self.indent_width = 2
         self._marks: dict[int, Problem] = {}
+        self._completions = CompletionList()
+        self._typing = False
+
+    def compose(self) -> ComposeResult:
+        """The list of completions, which floats."""
+        yield self._completions
 
     def on_mount(self) -> None:
         """Take the app's colours, now and whenever they change."""
@@ -70,6 +83,72 @@ class PresetEditor(TextArea):
     def problem_here(self) -> "Problem | None":
         """The problem of the line that the cursor is in."""
         return self._marks.get(self.cursor_location[0])
+
+    # --- completion ---
+
+    async def _on_key(self, event: events.Key) -> None:
+        completions = self._completions
+        self._typing = event.is_printable or event.key in {"backspace", "delete"}
+        if not completions.is_open:
+            return
+        if event.key == "down":
+            completions.move(1)
+        elif event.key == "up":
+            completions.move(-1)
+        elif event.key == "tab" or (event.key == "enter" and completions.chosen.text.strip() != self._typed()):
+            self._accept()
+        elif event.key == "escape":
+            completions.close()
+        else:
+            if event.key in {"enter", "left", "right", "home", "end", "pageup", "pagedown"}:
+                completions.close()
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _on_text_area_changed(self) -> None:
+        if self._typing:
+            self._typing = False
+            self._offer(asked=False)
+        else:
+            self._completions.close()
+
+    def _on_blur(self, event: events.Blur) -> None:
+        self._completions.close()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Take the completion that was clicked."""
+        event.stop()
+        self._accept()
+
+    def action_complete(self) -> None:
+        """Offer what may be typed at the cursor."""
+        self._offer(asked=True)
+
+    def _offer(self, asked: bool) -> None:
+        line, column = self.cursor_location
+        found = complete(self.text, line, column)
+        before = self.document.get_line(line)[:column]
+        typed = before[found.start :]
+        begun = bool(typed) or (before.endswith(": ") and len(before) > 2)
+        done = len(found.items) == 1 and found.items[0].text.strip() == typed.strip()
+        if found.items and (asked or (begun and not done)):
+            self._completions.open(found, self.cursor_screen_offset, len(typed))
+        else:
+            self._completions.close()
+
+    def _typed(self) -> str:
+        line, column = self.cursor_location
+        return self.document.get_line(line)[self._completions.start : column].strip()
+
+    def _accept(self) -> None:
+        line, column = self.cursor_location
+        completion = self._completions.chosen
+        self._completions.close()
+        self._typing = completion.text.endswith(": ")  # the key's values are offered next
+        self.replace(completion.text, (line, self._completions.start), (line, column), maintain_selection_offset=False)
+
+    # --- drawing ---
 
     def get_line(self, line_index: int) -> Text:
         """The line as it is drawn: harmless, and underlined where a problem begins."""

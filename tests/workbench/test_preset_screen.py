@@ -1,0 +1,308 @@
+import json
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
+
+import pytest
+
+from workbench.drafts import Draft, find_drafts, keep_draft
+from workbench.widgets.completion_list import CompletionList
+from workbench.widgets.pair_view import PairView
+from workbench.widgets.preset_editor import PresetEditor
+from workbench.widgets.sample_pane import SamplePane
+from workbench.widgets.steps_view import StepsView
+
+WIDE = (160, 50)
+
+
+def text_of(screen, selector):
+    return "\n".join(str(widget.render()) for widget in screen.query(selector))
+
+
+def sample(app):
+    row = app.screen.query_one(SamplePane).row
+    return row.sequences[0].text if row else None
+
+
+@pytest.fixture
+def opened(make_app, settle):
+    """The app on a preset, its first sample in view."""
+
+    async def wait(pilot):
+        app = pilot.app
+        await settle(pilot, lambda: app.session.checked and app.current_mode == "preset" and sample(app))
+        return app.screen.query_one(PresetEditor)
+
+    return wait
+
+
+@pytest.mark.parametrize("size", [(80, 24), WIDE])
+async def test_a_pair_is_shown_beside_its_preset(make_app, pair_preset, opened, size):
+    app = make_app(pair_preset)
+    async with app.run_test(size=size) as pilot:
+        editor = await opened(pilot)
+        assert editor.text == pair_preset.read_text()
+        assert app.screen.query_one(PairView).display
+        assert not app.screen.query_one(StepsView).display
+        assert "train row 0 of 12" in text_of(app.screen, "RowHeader")
+
+
+async def test_steps_are_shown_beside_theirs(make_app, steps_preset, opened):
+    app = make_app(steps_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        assert app.screen.query_one(StepsView).display
+        assert not app.screen.query_one(PairView).display
+
+
+async def test_the_sample_changes_with_the_preset(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        assert sample(app).startswith("<chatml>")
+        editor.move_cursor((3, len("chat_template: chatml")))
+        for _ in "chatml":
+            await pilot.press("backspace")
+        await pilot.press(*"gemma")
+        await settle(pilot, lambda: sample(app).startswith("<gemma>"))
+        assert app.session.unsaved
+        assert "unsaved" in text_of(app.screen, "#open-preset")
+
+
+async def test_a_mistake_is_marked_and_the_last_sample_stays(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor((7, 0))
+        await pilot.press(*"x")
+        await settle(pilot, lambda: app.session.checked and app.session.problems)
+        assert [problem.line for problem in app.session.problems] == [8]
+        assert "xsequence_len" in text_of(app.screen, "PresetStatus")
+        assert "✗" in editor.render_line(7).text
+        assert "✗" not in editor.render_line(6).text
+        assert sample(app).startswith("<chatml>")
+        await pilot.press("ctrl+z")
+        await settle(pilot, lambda: app.session.valid)
+        assert "✗" not in editor.render_line(7).text
+
+
+async def test_next_problem_moves_the_cursor_there(make_app, pair_preset, opened, settle):
+    pair_preset.write_text(pair_preset.read_text() + "zzz: 1\n")
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot, lambda: app.session.checked and app.current_mode == "preset")
+        await pilot.press("f8")
+        assert app.screen.query_one(PresetEditor).cursor_location == (8, 0)
+
+
+async def test_rows_are_walked_without_leaving_the_editor(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await pilot.press("alt+n")
+        await settle(pilot, lambda: "1 plus 1" in sample(app))
+        await pilot.press("alt+p", "alt+p")
+        await settle(pilot, lambda: "0 plus 0" in sample(app))
+        for _ in range(20):
+            await pilot.press("alt+n")
+        await settle(pilot, lambda: "11 plus 11" in sample(app))
+        assert app.selection.row == 11
+
+
+async def test_what_the_inspector_cannot_do_is_said_in_its_place(make_app, pair_preset, inspector, settle):
+    from engine.inspector.messages import Failure
+
+    inspector.failure = Failure("There is no file rows.jsonl.", "datasets[0].path", "Put it beside the preset.")
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot, lambda: "no file rows.jsonl" in text_of(app.screen, "#message"))
+        assert "Put it beside the preset." in text_of(app.screen, "#message")
+
+
+async def test_save_writes_the_file(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await pilot.press("#", "ctrl+s")
+        await settle(pilot, lambda: not app.session.unsaved)
+        assert pair_preset.read_text().startswith("#base_model")
+        assert find_drafts(app.state_dir, os.getpid()) == ()
+
+
+async def test_save_as_writes_another_file_and_goes_on_there(make_app, pair_preset, opened, settle):
+    before = pair_preset.read_text()
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await pilot.press("#", "f3")
+        await settle(pilot, lambda: app.screen.query("Input"))
+        app.screen.query_one("Input").value = "other"
+        await pilot.press("enter")
+        await settle(pilot, lambda: app.session.name == "other")
+        assert pair_preset.with_name("other.yaml").read_text() == "#" + before
+        assert pair_preset.read_text() == before
+
+
+async def test_a_built_in_preset_is_copied_on_save(make_app, own_folders, settle):
+    from engine.preset.names import find_preset
+
+    built_in = find_preset("gemma2-2b-pairs")
+    before = built_in.read_text()
+    app = make_app("gemma2-2b-pairs")
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot, lambda: app.session.checked)
+        await pilot.press("#", "ctrl+s")
+        await settle(pilot, lambda: not app.session.built_in and not app.session.unsaved)
+        assert (own_folders / "gemma2-2b-pairs.yaml").read_text() == "#" + before
+        assert built_in.read_text() == before
+
+
+async def test_a_file_changed_by_another_is_not_overwritten_unasked(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        pair_preset.write_text("reward_model: true\n")
+        await pilot.press("#", "ctrl+s")
+        await settle(pilot, lambda: app.screen.query("Button"))
+        await pilot.press("enter")
+        await settle(pilot, lambda: not app.screen.query("Button"))
+        assert pair_preset.read_text() == "reward_model: true\n"
+        assert app.session.unsaved
+
+
+async def test_revert_goes_back_to_the_file_and_can_be_undone(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        await pilot.press("#", "ctrl+r")
+        await settle(pilot, lambda: not app.session.unsaved)
+        assert editor.text == pair_preset.read_text()
+        await pilot.press("ctrl+z")
+        await settle(pilot, lambda: app.session.unsaved)
+        assert editor.text.startswith("#base_model")
+
+
+async def test_quitting_with_unsaved_edits_asks_and_keeps_them_for_next_time(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await pilot.press("#", "ctrl+q")
+        await settle(pilot, lambda: app.screen.query("Button"))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.is_running
+        await pilot.press("ctrl+q")
+        await settle(pilot, lambda: app.screen.query("Button"))
+        await pilot.press("enter")
+        await settle(pilot, lambda: not app.is_running)
+    assert not pair_preset.read_text().startswith("#")
+
+    app = make_app()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot, lambda: app.screen.query("Button"))
+        assert "pairs.yaml was left with unsaved edits" in text_of(app.screen, "Static")
+        await pilot.press("enter")
+        await settle(pilot, lambda: app.current_mode == "preset" and app.session.checked)
+        assert app.screen.query_one(PresetEditor).text.startswith("#base_model")
+        assert app.session.unsaved
+
+
+async def test_edits_given_up_are_gone(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await pilot.press("#", "ctrl+q")
+        await settle(pilot, lambda: app.screen.query("Button"))
+        await pilot.click("#answer-discard")
+        await settle(pilot, lambda: not app.is_running)
+    assert find_drafts(app.state_dir, os.getpid()) == ()
+
+
+async def test_the_edits_of_a_killed_app_are_offered(make_app, pair_preset, opened, settle, tmp_path):
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    keep_draft(tmp_path / "state", Draft(str(pair_preset), "# lost\n", 1_700_000_000.0, int(gone.stdout)))
+    app = make_app()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot, lambda: app.screen.query("Button"))
+        await pilot.press("enter")
+        await settle(pilot, lambda: app.current_mode == "preset" and app.session.text == "# lost\n")
+
+
+async def test_the_drafts_of_a_living_app_are_its_own(tmp_path, pair_preset):
+    keep_draft(tmp_path, Draft(str(pair_preset), "# theirs\n", 1_700_000_000.0, os.getppid()))
+    assert find_drafts(tmp_path, os.getpid()) == ()
+
+
+async def test_the_persons_own_editor_changes_the_text(make_app, pair_preset, opened, settle, monkeypatch):
+    monkeypatch.setenv("EDITOR", "sed -i s/chatml/llama3/")
+    app = make_app(pair_preset)
+    monkeypatch.setattr(app, "suspend", nullcontext)  # a pilot has no terminal to hand over
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        await pilot.press("f4")
+        await settle(pilot, lambda: "llama3" in editor.text)
+        await pilot.press("ctrl+z")
+        assert "chatml" in editor.text
+
+
+async def test_the_row_in_view_is_found_again_next_time(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await pilot.press("alt+n", "alt+n")
+        await settle(pilot, lambda: "2 plus 2" in sample(app))
+    assert json.loads((app.state_dir / "state.json").read_text())["selections"] == {str(pair_preset): ["train", 2]}
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot, lambda: app.screen.query(SamplePane) and sample(app) and "2 plus 2" in sample(app))
+
+
+async def test_control_characters_in_a_preset_do_not_reach_the_terminal(make_app, pair_preset, settle):
+    pair_preset.write_text("# \x1b[2J \x9b31m \u202e\n" + pair_preset.read_text())
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot, lambda: app.session.checked and app.current_mode == "preset")
+        drawn = app.screen.query_one(PresetEditor).render_line(0).text
+        assert "␛[2J" in drawn
+        assert not set("\x1b\x9b\u202e") & set(drawn)
+
+
+async def test_keys_and_their_values_are_completed(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor((8, 0))
+        await pilot.press(*"excess")
+        completions = app.screen.query_one(CompletionList)
+        await settle(pilot, lambda: completions.is_open)
+        await pilot.press("tab")
+        await settle(pilot, lambda: completions.is_open and editor.text.endswith("excess_length_strategy: "))
+        await pilot.press("down", "enter")
+        await settle(pilot, lambda: app.session.valid)
+        assert editor.text.endswith("excess_length_strategy: truncate")
+        assert not completions.is_open
+
+
+async def test_completion_gets_out_of_the_way(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor((8, 0))
+        await pilot.press(*"se")
+        completions = app.screen.query_one(CompletionList)
+        await settle(pilot, lambda: completions.is_open)
+        await pilot.press("escape")
+        assert not completions.is_open
+        assert app.focused is editor
+        await pilot.press(*"ed: 7", "enter")
+        await settle(pilot, lambda: app.session.valid)
+        assert editor.text.endswith("seed: 7\n")
+
+
+async def test_the_key_under_the_cursor_is_explained(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor((7, 3))
+        await settle(pilot, lambda: "default 512" in text_of(app.screen, "PresetStatus"))
