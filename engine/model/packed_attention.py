@@ -90,7 +90,7 @@ def packed_attention(
         plan = pack
         parts = plan.lengths
     queries, keys, values = (
-        torch.split(states, list(sizes), dim=2)  # type: ignore[no-untyped-call]
+        torch.split(states, list(sizes), dim=2)
         for states, sizes in ((query, parts), (key, plan.lengths), (value, plan.lengths))
     )
     outputs = []

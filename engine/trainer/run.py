@@ -22,10 +22,10 @@ from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
 from engine.model.precision import choose_precision
 from engine.model.verify import reload_difference
-from engine.prepare import EncodedSet, Prepared, open_preset, prepare
+from engine.prepare import EncodedSet, open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
-from engine.runs.manifest import read_manifest, write_manifest
+from engine.runs.manifest import update_manifest
 from engine.trainer.arguments import plan, trackers, training_arguments
 from engine.trainer.checkpoint import discard_broken, resume_point
 from engine.trainer.metrics import length_baseline
@@ -56,25 +56,27 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     opened = open_preset(loaded)
     tell(PhaseEvent("encoding"))
     prepared = prepare(opened, progress=lambda at: _tell_progress(tell, at), cancelled=requested)
+    held_out = prepared.eval if prepared.eval and len(prepared.eval.rows) else None
     ledger = asdict(prepared.train.ledger)
     checkpoint = _resume_point(run_dir, preset)
     if is_first_process():
         facts: dict[str, Any] = {"digest": prepared.train.digest, "ledger": ledger, "versions": versions()}
         facts["resumed_from"] = checkpoint.name if checkpoint else None
-        write_manifest(run_dir, read_manifest(run_dir).model_copy(update=facts))
+        update_manifest(run_dir, **facts)
 
     tell(PhaseEvent("loading", f"loading {preset.base_model}"))
     set_seed(preset.seed)
     model = load_model(preset, locate_model(preset.base_model, loaded.path.parent), opened.tokenizer, precision)
     requested.check()
     packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
-    stopper, report = StopAtStepEnd(requested), Report(tell, run_dir, _baselines(preset, prepared.eval))
+    stopper, report = StopAtStepEnd(requested), Report(tell, run_dir, _baselines(preset, held_out))
     trainer = build_trainer(
         preset,
         run_dir,
         model=model,
         packing=packing,
-        prepared=prepared,
+        train_rows=prepared.train.rows,
+        eval_rows=held_out.rows if held_out else None,
         tokenizer=opened.tokenizer,
         callbacks=[stopper, report],
     )
@@ -99,8 +101,8 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     step, steps = trainer.state.global_step, trainer.state.max_steps
     if stopper.stopping:
         return End("stopped", f"Stopped after step {step} of {steps}, with a checkpoint to resume from.")
-    if prepared.eval and (report.last_evaluation is None or report.last_evaluation[0] != step):
-        tell(PhaseEvent("evaluating", f"{len(prepared.eval.rows)} held-out rows"))
+    if held_out and (report.last_evaluation is None or report.last_evaluation[0] != step):
+        tell(PhaseEvent("evaluating", f"{len(held_out.rows)} held-out rows"))
         trainer.evaluate()
     tell(PhaseEvent("saving"))
     trainer.save_model(str(run_dir / MODEL_FOLDER))
@@ -117,13 +119,14 @@ def build_trainer(
     *,
     model: LoadedModel,
     packing: Packing,
-    prepared: Prepared,
+    train_rows: Sequence[EncodedRow],
+    eval_rows: Sequence[EncodedRow] | None,
     tokenizer: Any,
     callbacks: Sequence[TrainerCallback],
 ) -> RewardTrainer:
     """The trainer of a run: its batches, objective and arguments as the preset says. Raises TrainingError."""
     precision = choose_precision(preset)
-    planned = plan(preset, len(prepared.train.rows), int(os.environ.get("WORLD_SIZE", "1")))
+    planned = plan(preset, len(train_rows), int(os.environ.get("WORLD_SIZE", "1")))
     stopping = (
         [EarlyStoppingCallback(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
     )
@@ -133,8 +136,8 @@ def build_trainer(
         args=training_arguments(preset, run_dir, planned, precision),
         collate=PackCollator(packing.pruned) if packing.packed else padded,
         eval_collate=padded if preset.eval_sample_packing is False else None,
-        train_rows=prepared.train.rows,
-        eval_rows=prepared.eval.rows if prepared.eval else None,
+        train_rows=train_rows,
+        eval_rows=eval_rows,
         objective=Objective(preset.center_rewards_coefficient or 0.0),
         order_seed=preset.seed if preset.shuffle_merged_datasets else None,
         tokenizer=tokenizer,

@@ -4,7 +4,7 @@ import random
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     LlamaConfig,
     LlamaForSequenceClassification,
@@ -22,8 +22,10 @@ GOOD = 7
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    words = {"<pad>": 0, "<eos>": 1, **{f"w{i}": i for i in range(2, VOCABULARY)}}
+    words = {"<pad>": 0, "<eos>": 1, "\n": 2, **{f"w{i}": i for i in range(3, VOCABULARY)}}
     wrapped = Tokenizer(models.WordLevel(words, unk_token="<eos>"))
+    spaces, newlines = pre_tokenizers.Split(" ", "removed"), pre_tokenizers.Split("\n", "isolated")
+    wrapped.pre_tokenizer = pre_tokenizers.Sequence([spaces, newlines])
     return PreTrainedTokenizerFast(tokenizer_object=wrapped, pad_token="<pad>", eos_token="<eos>")
 
 

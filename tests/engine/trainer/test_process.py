@@ -1,0 +1,205 @@
+"""The trainer process from outside: its run folder, its events, its exit code."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from engine.events.reader import EventReader
+from engine.events.schema import Checkpoint, End, Eval, FindingEvent, Metric, Start
+from engine.preset.load import load_preset
+from engine.runs.folder import create_run
+from engine.runs.launch import trainer_command
+
+PLAIN = "{% for m in messages %}{{ m['role'] }} {{ m['content'] }} <eos> {% endfor %}"
+
+
+@pytest.fixture
+def make_run(tmp_path, model_folder, monkeypatch):
+    """A run on a tiny model and rows of words: `make_run("pair", micro_batch_size=2, …)`."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    monkeypatch.chdir(tmp_path)
+
+    def make(kind="pair", rows=24, name=None, **values):
+        folder = tmp_path / f"llama-{kind}"
+        folder = folder if folder.exists() else model_folder(kind)
+        write_rows(tmp_path / "train.jsonl", kind, rows, 0)
+        write_rows(tmp_path / "test.jsonl", kind, 12, 1)
+        preset = {
+            "base_model": str(folder),
+            "reward_model" if kind == "pair" else "process_reward_model": True,
+            "datasets": [data("train.jsonl", kind)],
+            "test_datasets": [data("test.jsonl", kind)],
+            "sequence_len": 64,
+            "learning_rate": 5e-3,
+            "micro_batch_size": 4,
+            "logging_steps": 1,
+            "device": "cpu",
+        }
+        if kind == "pair":
+            preset |= {"chat_template": "jinja", "chat_template_jinja": PLAIN}
+        path = tmp_path / "tiny.yaml"
+        with path.open("w") as file:
+            YAML().dump(preset | values, file)
+        return create_run(load_preset(str(path)), name)
+
+    return make
+
+
+def data(path, kind):
+    return {"path": path, "type": "bradley_terry.chat_template" if kind == "pair" else "stepwise_supervised"}
+
+
+def write_rows(path, kind, count, seed):
+    """Answers with the good word w7 are better; steps with it are right."""
+    lines = []
+    for i in range(count):
+        words = [f"w{8 + (i * 7 + seed * 3 + k * 5) % 40}" for k in range(8)]
+        if kind == "pair":
+            row = {"input": " ".join(words[: 2 + i % 5]), "chosen": f"w7 {words[5]}", "rejected": " ".join(words[5:8])}
+        else:
+            labels = [(i + k) % 3 > 0 for k in range(1 + i % 4)]
+            steps = [("w7 " if label else "w8 ") + words[k] for k, label in enumerate(labels)]
+            row = {"prompt": " ".join(words[:3]), "completions": steps, "labels": labels}
+        lines.append(json.dumps(row))
+    path.write_text("\n".join(lines))
+
+
+def train(run):
+    finished = subprocess.run(trainer_command(run), capture_output=True, text=True, timeout=120, check=False)
+    run.log.write_text(finished.stdout + finished.stderr)
+    return finished.returncode
+
+
+def events(run, kind=None):
+    found = [record.event for record in EventReader(run.events).read()]
+    return [event for event in found if kind is None or isinstance(event, kind)]
+
+
+def losses(run):
+    return {event.step: event.values["loss"] for event in events(run, Metric)}
+
+
+@pytest.mark.parametrize("kind", ["pair", "steps"])
+def test_a_run_learns_and_says_so(make_run, kind):
+    run = make_run(kind, num_epochs=8)
+    assert train(run) == 0, run.log.read_text()
+    start, end = events(run, Start)[0], events(run)[-1]
+    assert end.status == "finished"
+    assert (start.model_kind, start.total_steps, start.ledger["kept"]) == (kind, 48, 24)
+    assert start.device == "cpu, fp32"
+    assert run.manifest().digest == start.digest
+    assert run.manifest().ledger["rows"] == 24
+    evaluation = events(run, Eval)[-1]
+    assert evaluation.values["eval_accuracy"] >= 0.9
+    baseline = "eval_length_baseline" if kind == "pair" else "eval_majority_baseline"
+    assert 0.5 <= evaluation.values[baseline] <= 1
+    assert f"{evaluation.values['eval_accuracy']:.3f}" in end.message
+    assert list(losses(run)) == list(range(1, 49))
+    assert events(run, Metric)[-1].values["accuracy"] >= 0.9
+    assert [event.code for event in events(run, FindingEvent)][-1] == "reload-equal"
+    assert {path.suffix for path in run.model.iterdir()} <= {".json", ".safetensors", ".jinja"}
+    assert len(run.checkpoints()) == 4
+    assert events(run, Checkpoint)[-1].path == run.checkpoints()[-1].name
+
+
+def test_a_stop_request_leaves_a_checkpoint_and_resuming_repeats_the_losses(make_run):
+    whole = make_run(num_epochs=6, name="whole")
+    assert train(whole) == 0
+    run = make_run(num_epochs=6, name="stopped")
+    process = subprocess.Popen(trainer_command(run))
+    wait_for(lambda: len(events(run, Metric)) >= 3)
+    run.stop_request.touch()
+    assert process.wait(60) == 0
+    end = events(run)[-1]
+    assert end.status == "stopped"
+    assert not run.stop_request.exists()
+    step = events(run, Checkpoint)[-1].step
+    assert 3 <= step < 36
+    assert train(run) == 0
+    assert events(run, Start)[-1].resumed_from == f"checkpoint-{step}"
+    assert events(run)[-1].status == "finished"
+    assert losses(run) == pytest.approx(losses(whole), rel=1e-5)
+
+
+def test_sigterm_is_a_stop_request(make_run):
+    run = make_run(num_epochs=400)
+    process = subprocess.Popen(trainer_command(run))
+    wait_for(lambda: events(run, Metric))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert events(run)[-1].status == "stopped"
+    assert len(run.checkpoints()) >= 1
+
+
+def test_a_half_written_checkpoint_is_passed_over(make_run):
+    run = make_run(num_epochs=2)
+    assert train(run) == 0
+    torn = run.path / "checkpoint-12"
+    (torn / "trainer_state.json").write_text('{"global_st')
+    assert train(run) == 0
+    assert events(run, Start)[-1].resumed_from == "checkpoint-6"
+    assert events(run)[-1].status == "finished"
+
+
+def test_two_processes_give_the_loss_of_one(make_run):
+    one = make_run("steps", rows=22, num_epochs=2, micro_batch_size=4, name="one")
+    two = make_run("steps", rows=22, num_epochs=2, micro_batch_size=2, num_processes=2, name="two")
+    assert train(one) == 0, one.log.read_text()
+    assert train(two) == 0, two.log.read_text()
+    assert events(one, Start)[0].digest == events(two, Start)[0].digest
+    assert len(losses(one)) == 12
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    accuracies = [[event.values["accuracy"] for event in events(run, Metric)] for run in (one, two)]
+    assert accuracies[0] == pytest.approx(accuracies[1])
+    assert events(two, Eval)[-1].values["eval_loss"] == pytest.approx(
+        events(one, Eval)[-1].values["eval_loss"], rel=1e-4
+    )
+    assert len(events(two, Start)) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"base_model": "no/such-model-here"}, "no/such-model-here"),
+        ({"datasets": [{"path": "missing.jsonl"}]}, "missing.jsonl"),
+        ({"resume_from_checkpoint": "elsewhere"}, "elsewhere"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(make_run, values, message, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    run = make_run(**values)
+    assert train(run) == 1
+    end = events(run, End)[-1]
+    assert end.status == "failed"
+    assert message in end.message
+    assert end.advice
+    assert "Traceback" not in end.message
+
+
+def test_weights_that_are_not_numbers_name_the_rows(make_run, tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    run = make_run()
+    weights = tmp_path / "llama-pair" / "model.safetensors"
+    spoiled = load_file(weights)
+    spoiled["score.weight"] = torch.full_like(spoiled["score.weight"], float("nan"))
+    save_file(spoiled, weights, metadata={"format": "pt"})
+    assert train(run) == 1
+    finding = events(run, FindingEvent)[-1]
+    assert finding.code == "not-finite"
+    assert len(finding.rows) == 4
+    assert "step 1" in events(run)[-1].message
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
