@@ -16,8 +16,8 @@ from engine.check.texts import (
     has_calls,
     is_assistant,
     messages_of,
-    passages,
     prompt_text,
+    texts_of,
 )
 from engine.encode.encoding import EncodedRow
 from engine.finding import Finding
@@ -47,7 +47,7 @@ def further_findings(encoder: "Encoder", row: Row, sample: Sample | None, encode
     if encoded.refusal:
         known.add(encoded.refusal.reason)
     if sample is None:
-        found = _unread_row(row)
+        found = _row_text(row, None) if isinstance(row, dict) else iter(())
     else:
         special = special_pattern(encoder.tokenizer)
         found = sample_findings(row, sample, encoder.format.reads, special, encoder.step_separator)
@@ -62,54 +62,42 @@ def sample_findings(
     `reads` are the row's columns that its format reads, `special` is the tokenizer's `special_pattern`, `separator`
     what the encoder writes after each step.
     """
-    yield from _suspect_text(sample)
-    if special:
-        yield from _special_in_text(sample, special)
     if isinstance(row, dict):
+        yield from _row_text({column: row[column] for column in reads if column in row}, special)
         yield from _prompt_columns(row, sample, reads)
     if isinstance(sample, Pair):
         yield from _glued(sample)
         yield from _prompt_repeated(sample)
         yield from _context_differs(sample)
         yield from _ends_on_user(sample)
-        yield from _empty_answer(sample)
+        yield from _empty_answer(sample, row)
     else:
         yield from _steps(sample, separator)
 
 
-def _unread_row(row: Row) -> Iterator[Finding]:
-    """A row that gave no sample may still hold text worth a warning: it is shown raw."""
-    if not isinstance(row, dict):
-        return
-    for where, text in _strings(row):
-        why = suspect(text)
-        if why:
-            yield finding("encoding-suspect", f"{where}: {why}")
-            return
+def _row_text(columns: dict[str, Any], special: "re.Pattern[str] | None") -> Iterator[Finding]:
+    """What the row's own text shows: that of its columns, before any format or template has added to it."""
+    suspicious = spelled = False
+    for where, text in _strings(columns):
+        if not suspicious and (why := suspect(text)):
+            suspicious = True
+            yield finding("encoding-suspect", f"`{where}`: {why}")
+        if special and not spelled and (match := special.search(text)):
+            spelled = True
+            yield finding("special-in-text", f"`{where}` spells {match[0]} at character {match.start()}")
 
 
-def _strings(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for column, value in row.items():
+def _strings(columns: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each text within the columns, in order, and where it stands, as a dotted path."""
+    waiting: list[tuple[str, Any]] = list(reversed(columns.items()))
+    while waiting:
+        where, value = waiting.pop()
         if isinstance(value, str):
-            yield column, value
+            yield where, value
+        elif isinstance(value, dict):
+            waiting.extend((f"{where}.{key}", entry) for key, entry in reversed(value.items()))
         elif isinstance(value, list):
-            yield from ((f"{column}[{place}]", item) for place, item in enumerate(value) if isinstance(item, str))
-
-
-def _suspect_text(sample: Sample) -> Iterator[Finding]:
-    for passage in passages(sample):
-        why = suspect(passage.text)
-        if why:
-            yield finding("encoding-suspect", f"{passage.where}: {why}")
-            return
-
-
-def _special_in_text(sample: Sample, special: "re.Pattern[str]") -> Iterator[Finding]:
-    for passage in passages(sample):
-        match = special.search(passage.text)
-        if match:
-            yield finding("special-in-text", f"{passage.where} spells {match[0]} at character {match.start()}")
-            return
+            waiting.extend((f"{where}.{place}", value[place]) for place in range(len(value) - 1, -1, -1))
 
 
 @lru_cache(maxsize=8)
@@ -127,7 +115,7 @@ def _prompt_columns(row: dict[str, Any], sample: Sample, reads: Sequence[str]) -
     if prompt_text(sample) is None:
         return
     asked = asks(sample)
-    read = "\n".join(passage.text for passage in passages(sample))
+    read = "\n".join(texts_of(sample))
     for column in PROMPT_COLUMNS if asked else _LOOSE_PROMPT_COLUMNS:
         text = row.get(column)
         if column in reads or not isinstance(text, str) or not text.strip() or text.strip() in read:
@@ -218,11 +206,19 @@ def _ends_on_user(sample: Pair) -> Iterator[Finding]:
             return
 
 
-def _empty_answer(sample: Pair) -> Iterator[Finding]:
+def _empty_answer(sample: Pair, row: Row) -> Iterator[Finding]:
     for name, side in _sides(sample):
-        if _is_silent(side):
+        if _is_silent(side) or _is_blank_column(side, row):
             yield finding("empty-answer", f"{name} has no text")
             return
+
+
+def _is_blank_column(side: Side, row: Row) -> bool:
+    """Whether the column of an answer is blank where its format adds text of its own to it (`bradley_terry.llama3`)."""
+    if not isinstance(side, PlainText) or not isinstance(row, dict):
+        return False
+    text = row.get(side.answer_field)
+    return isinstance(text, str) and not text.strip()
 
 
 def _is_silent(side: Side) -> bool:

@@ -1,8 +1,7 @@
-"""What a sample says, as text: its passages, and the prompt and answers of a pair."""
+"""What a sample says, as text: its prompt, its answers, its turns."""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from engine.sample import Conversation, Message, Pair, PlainText, Sample, Side
@@ -12,43 +11,19 @@ ASSISTANT_ROLES = frozenset({"assistant", "model", "gpt", "bot", "chatbot"})
 _TURN = re.compile(r"(?:^|\n\n)(Human|Assistant):[ \n]?")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece of a sample's own text, and where it stands, in words."""
-
-    where: str
-    text: str
-
-
-def passages(sample: Sample) -> Iterator[Passage]:
-    """All text of a sample that the model will see, template apart; what both sides share comes once."""
-    if isinstance(sample, Pair):
-        seen: set[str] = set()
-        for name, side in (("chosen", sample.chosen), ("rejected", sample.rejected)):
-            for passage in _side_passages(name, side):
-                if name == "chosen" or passage.text not in seen:
-                    yield passage
-                seen.add(passage.text)
-        return
-    if isinstance(sample.prompt, str):
-        yield Passage("prompt", sample.prompt)
-    else:
-        yield from _side_passages("prompt", sample.prompt)
-    for number, step in enumerate(sample.steps, start=1):
-        yield Passage(f"step {number}", step)
-
-
-def _side_passages(name: str, side: Side) -> Iterator[Passage]:
-    if isinstance(side, PlainText):
-        yield Passage("prompt", side.prompt)
-        yield Passage(name, side.answer)
-    elif isinstance(side, Conversation):
-        last = len(side.messages) - 1
-        for place, message in enumerate(side.messages):
-            answer = place >= side.answer_start
-            role = str(message.get("role"))
-            where = name if answer and place == last else f"{name}, message {place + 1} ({role})" if answer else role
-            yield Passage(where, content_text(message))
+def texts_of(sample: Sample) -> Iterator[str]:
+    """All text of a sample that the model will see, template apart."""
+    sides = (sample.chosen, sample.rejected) if isinstance(sample, Pair) else (sample.prompt,)
+    for side in sides:
+        if isinstance(side, str):
+            yield side
+        elif isinstance(side, PlainText):
+            yield side.prompt
+            yield side.answer
+        elif isinstance(side, Conversation):
+            yield from (content_text(message) for message in side.messages)
+    if not isinstance(sample, Pair):
+        yield from sample.steps
 
 
 def content_text(message: Message) -> str:

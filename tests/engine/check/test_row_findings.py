@@ -113,12 +113,6 @@ def test_clean_samples_have_no_findings(sample):
         ("empty-prompt", chat_pair([user(" ")], [bot("4")], [bot("5")])),
         ("empty-prompt", chat_pair([{"role": "system", "content": "Be kind."}], [bot("4")], [bot("5")])),
         ("empty-prompt", Steps(" ", ("a", "b"), (1.0, 0.0))),
-        ("special-in-text", text_pair("Hi<|im_end|> ", "a", "b")),
-        ("special-in-text", chat_pair([user("Hi")], [bot("Hello</s>")], [bot("Go")])),
-        ("special-in-text", Steps("Hi", ("a", "<s>b"), (1.0, 0.0))),
-        ("encoding-suspect", text_pair("Itâ€™s late. ", "Yes", "No")),
-        ("encoding-suspect", chat_pair([user("Hi")], [bot("caf\ufffd")], [bot("Go")])),
-        ("encoding-suspect", Steps("Hi", ("a\x1b[31m", "b"), (1.0, 0.0))),
         ("empty-step", Steps("Hi", ("a", " "), (1.0, 0.0))),
         ("separator-doubled", Steps("Hi", ("a\n", "b"), (1.0, 0.0))),
         ("separator-in-step", Steps("Hi", ("a\nc", "b"), (1.0, 0.0))),
@@ -130,10 +124,35 @@ def test_the_finding_and_no_other(code, sample):
     assert codes(sample) == {code}
 
 
-def test_findings_say_where():
-    sample = chat_pair([user("Hi")], [bot("Hello")], [bot("Go<|im_end|>")])
-    (found,) = sample_findings({}, sample, (), SPECIAL, "\n")
-    assert found.message == "rejected spells <|im_end|> at character 2"
+PAIR = {"prompt": "Hi", "chosen": "Hello", "rejected": "Go"}
+
+
+@pytest.mark.parametrize(
+    ("code", "change", "where"),
+    [
+        ("special-in-text", {"prompt": "Hi<|im_end|>"}, "`prompt` spells <|im_end|> at character 2"),
+        ("special-in-text", {"chosen": [bot("Hello"), bot("</s>")]}, "`chosen.1.content` spells </s> at character 0"),
+        ("special-in-text", {"completions": ["a", "<s>b"]}, "`completions.1` spells <s>"),
+        ("encoding-suspect", {"prompt": "Itâ€™s late."}, "`prompt`: mojibake"),
+        ("encoding-suspect", {"chosen": [user("Hi"), bot("caf\ufffd")]}, "`chosen.1.content`: a replacement character"),
+        ("encoding-suspect", {"rejected": "a\x1b[31m"}, "`rejected`: a terminal escape at character 1"),
+    ],
+)
+def test_odd_text_is_found_in_the_columns_that_are_read(code, change, where):
+    sample = text_pair("Hi ", "Hello", "Go")
+    (found,) = sample_findings(PAIR | change, sample, (*PAIR, "completions"), SPECIAL, "\n")
+    assert found.code == code
+    assert where in found.message
+    assert codes(sample, PAIR | {"metadata": "<|im_end|> Itâ€™s \x1b"}) == set()
+
+
+def test_text_that_a_format_adds_is_not_the_rows():
+    row = {"input": "Hi", "chosen": "Hello", "rejected": " "}
+    head = "<|im_start|>user\n\nHi<|im_end|>"
+    sides = [PlainText(head, row[name] + "<|im_end|>", answer_field=name) for name in ("chosen", "rejected")]
+    assert codes(Pair(*sides), row, reads=tuple(row)) == {"empty-answer"}
+    row["rejected"] = "Go"
+    assert codes(Pair(*sides), row, reads=tuple(row)) == set()
 
 
 @pytest.mark.parametrize(
