@@ -1,7 +1,7 @@
 """What a tokenizer and a chat template do to any row, found out once by trying them on a short one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerBase
@@ -19,7 +19,8 @@ class Setup:
 
     `variables` are the special tokens that a template sees. `system` says what the template does with a system
     message. `suffix` are the ids that the template writes after an answer, `dividing` the tokens at which rendered
-    text may be divided. `adds_bos`: the tokenizer begins plain text with BOS. `added` are the ids of all added tokens.
+    text may be divided. `adds_bos`: the tokenizer begins plain text with BOS. `added` are the ids of all added tokens,
+    `spaces` what is known of tokens that are white space.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -34,6 +35,14 @@ class Setup:
     bos: int | None
     eos: int | None
     pad: int | None
+    spaces: dict[int, bool] = field(default_factory=dict)
+
+    def is_space(self, token: int) -> bool:
+        """Whether a token is white space only."""
+        known = self.spaces.get(token)
+        if known is None:
+            known = self.spaces[token] = str(self.tokenizer.decode([token])).isspace()
+        return known
 
     def rendered(self, side: Conversation, count: int | None = None, add_generation_prompt: bool = False) -> str:
         """The text of a conversation, or of its first `count` messages. Raises TemplateError."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-_PROBES = ("", "a", " a", "\n", "\n\n b", "Hello world.\n", "  two  spaces ", "é漢字🙂", "1234", "-> x", "\u00a0a", "▁a")
+_PROBES = ("", "a", " a", "\n", "\n\n b", "Hello world.\n", "  two  ", "é漢字🙂", "1234", "-> x", "\u00a0a", "▁a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def dividers(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[str, ...]:
 def _overlap(token: str, other: str) -> bool:
     if other == token:
         return False
-    return token in other or any(other.endswith(token[:n]) or other.startswith(token[-n:]) for n in range(1, len(token)))
+    return token in other or any(other.endswith(token[:n]) for n in range(1, len(token)))
 
 
 def _divides(tokenizer: PreTrainedTokenizerBase, token: str) -> bool:
