@@ -126,10 +126,10 @@ def _crashed(run: RunFolder, manifest: Manifest, code: int | None, workers_left:
     lines = log_tail(run)
     checkpoints = run.checkpoints()
     advice = (
-        f"resume it from {checkpoints[-1].name}" if checkpoints else "it left no checkpoint: train the preset again"
+        f"resume it from {checkpoints[-1].name}" if checkpoints else "it left no checkpoint: mend the cause, and train the preset again"
     )
     if workers_left:
-        advice = f"some of its processes are still alive: kill the run to clean up, then {advice}"
+        advice = f"some of its processes are still alive: kill the run to clean up; {advice}"
     cause = guess_cause(lines, code)
     message = _how_it_ended(code, manifest) + (f"; {cause}" if cause else "")
     return Status(State.CRASHED, message, advice, exit_code=code, log_tail=tuple(lines), workers_left=workers_left)
