@@ -43,20 +43,22 @@ def digest_of(*parts: Any) -> int:
 class Identity:
     """A sample as hashes. For steps, `chosen` stands for the steps and `rejected` for their labels.
 
-    `prompt` is None for a sample without one.
+    `prompt` is None for a sample without one. `classes` are the steps' classes: 0, 1, or 2 for not judged.
     """
 
     prompt: int | None
     chosen: int
     rejected: int
+    classes: bytes = b""
 
 
 def identity_of(sample: Sample) -> Identity:
-    """The hashes by which samples are compared. White space around a text does not count, nor does the margin."""
+    """The hashes by which samples are compared. The margin does not count, nor white space in the prompt."""
     prompt = prompt_text(sample)
     key = digest_of(" ".join(prompt.split())) if prompt and asks(sample) else None
     if isinstance(sample, Steps):
-        return Identity(key, digest_of([step.strip() for step in sample.steps]), digest_of(sample.labels))
+        classes = bytes(2 if label is None else int(label >= 0.5) for label in sample.labels)
+        return Identity(key, digest_of(sample.steps), digest_of(sample.labels), classes)
     return Identity(key, _side_digest(sample.chosen), _side_digest(sample.rejected))
 
 
@@ -65,8 +67,8 @@ def _side_digest(side: Side) -> int:
         return digest_of(side.ids)
     if isinstance(side, Conversation):
         answer = side.messages[side.answer_start :]
-        return digest_of([(m.get("role"), content_text(m).strip(), m.get("tool_calls")) for m in answer])
-    return digest_of((answer_text(side) or "").strip())
+        return digest_of([(m.get("role"), content_text(m), m.get("tool_calls")) for m in answer])
+    return digest_of(answer_text(side))
 
 
 class Repetitions:
@@ -76,7 +78,7 @@ class Repetitions:
         self._pairs = pairs
         self._first: dict[tuple[int | None, int, int], RowPlace] = {}
         self._prompts: set[int] = set()
-        self._contents: dict[tuple[int | None, int], tuple[int, RowPlace]] = {}
+        self._contents: dict[tuple[int | None, int], tuple[bytes, RowPlace]] = {}
         self._copies: list[RowPlace] = []
         self._conflicts: dict[RowPlace, None] = {}
         self._leaks: list[RowPlace] = []
@@ -104,8 +106,9 @@ class Repetitions:
             if opposite is not None and identity.chosen != identity.rejected:
                 self._conflicts |= {opposite: None, place: None}
         else:
-            label, first = self._contents.setdefault((identity.prompt, identity.chosen), (identity.rejected, place))
-            if label != identity.rejected:
+            content = (identity.prompt, identity.chosen)
+            classes, first = self._contents.setdefault(content, (identity.classes, place))
+            if any({one, other} == {0, 1} for one, other in zip(classes, identity.classes, strict=False)):
                 self._conflicts |= {first: None, place: None}
 
     def findings(self) -> Iterator[SetFinding]:

@@ -43,7 +43,7 @@ class Gathered:
 
     checks: DataSetChecks
     occurrences: dict[str, Occurrences] = field(default_factory=dict)
-    counts: dict[str, array[int]] = field(default_factory=dict)
+    counts: dict[str, "array[int]"] = field(default_factory=dict)
     digest: Digest = field(default_factory=Digest)
     ledgers: dict[Split, Ledger] = field(default_factory=dict)
 

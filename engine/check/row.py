@@ -133,17 +133,7 @@ def _carries_its_prompt(sample: Sample) -> bool:
     if not isinstance(sample, Pair) or messages_of(sample.chosen):
         return False
     chosen, rejected = answer_text(sample.chosen), answer_text(sample.rejected)
-    return bool(chosen and rejected and _common_words(chosen, rejected) >= 3)
-
-
-def _common_words(left: str, right: str) -> int:
-    """How many words two texts have in common from the start."""
-    count = 0
-    for one, other in zip(left.split(), right.split(), strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
+    return bool(chosen and rejected and chosen.split()[:1] == rejected.split()[:1])
 
 
 def _glued(sample: Pair) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ def findings(train, held_out=(), pairs=True):
 
 
 def test_a_repeated_pair_is_named_by_its_copies():
-    train = [text_pair("q", "a", "b"), text_pair("q2", "a", "b"), text_pair("q", " a", "b\n"), text_pair("q", "a", "b")]
+    train = [text_pair("q", "a", "b"), text_pair("q2", "a", "b"), text_pair("q", "a", "b"), text_pair("q ", "a", "b")]
     found = findings(train)
     assert set(found) == {"duplicate-row"}
     assert found["duplicate-row"].rows == [(0, 2), (0, 3)]
@@ -52,6 +52,7 @@ def test_pairs_that_share_less_are_not_duplicates():
         chat_pair("q", "a", "b"),
         chat_pair("q", "a", "c"),
         chat_pair("q", "d", "b"),
+        chat_pair("q", "\na", "b"),
         chat_pair("Q", "a", "b"),
         chat_pair("q", "a", "b", system="Be kind."),
     ]
@@ -74,6 +75,8 @@ def test_steps_with_other_labels_are_a_conflict():
     found = findings(train, pairs=False)
     assert set(found) == {"conflicting-pair"}
     assert found["conflicting-pair"].rows == [(0, 0), (0, 2)]
+    agreeing = [Steps("q", ("a", "b"), labels) for labels in ((1.0, 0.0), (0.9, 0.0), (1.0, None))]
+    assert findings(agreeing, pairs=False) == {}
 
 
 def test_prompts_of_the_evaluation_set_that_are_trained_on():
