@@ -15,7 +15,7 @@ STATE_FOLDER = "RM_WORKBENCH_STATE"
 
 def remember(run_dir: Path) -> None:
     """Note that there is a run in `run_dir`. An index that cannot be written costs a warning, never the run."""
-    path = run_dir.absolute()
+    path = run_dir.resolve()
     entry = _entry(path)
     temporary = entry.with_suffix(f".{os.getpid()}")
     try:
@@ -29,7 +29,7 @@ def remember(run_dir: Path) -> None:
 def forget(run_dir: Path) -> None:
     """Drop the run from the index."""
     with suppress(OSError):
-        _entry(run_dir.absolute()).unlink()
+        _entry(run_dir.resolve()).unlink()
 
 
 def known_run_folders() -> list[Path]:

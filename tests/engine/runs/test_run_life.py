@@ -1,6 +1,7 @@
 """Runs as real processes: launched, watched, stopped, killed, crashed, resumed."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -338,3 +339,25 @@ def test_the_mark_reaches_every_process_of_the_run(run, trainer):
     wait_for(lambda: len(members(run.manifest())) == 2)
     assert {process.environ()[MARK] for process in members(run.manifest())} == {run.manifest().launch_id}
     kill(run, patience=0)
+
+
+def test_killed_anywhere_a_run_is_whole_and_goes_on(run, trainer):
+    """SIGKILL at random moments, launch after launch: no event that was there is lost, and the run still finishes."""
+    rng = random.Random(11)
+    acknowledged = []
+    for _ in range(8):
+        launch(run, trainer(run, steps=60))
+        time.sleep(rng.uniform(0.05, 0.8))
+        acknowledged = EventReader(run.events).read()
+        manifest = run.manifest()
+        for process in members(manifest):
+            process.kill()
+        wait_for(lambda manifest=manifest: not leader_alive(manifest))
+        assert run_state(run) in {State.CRASHED, State.FINISHED}
+        assert EventReader(run.events).read()[: len(acknowledged)] == acknowledged
+    launch(run, trainer(run, steps=60))
+    assert wait_until_over(run, 20)
+    assert run_state(run) is State.FINISHED
+    records = EventReader(run.events).read()
+    assert [record.seq for record in records] == list(range(len(records)))
+    assert run.manifest().launches == 9
