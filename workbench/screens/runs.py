@@ -1,8 +1,8 @@
 """Runs: all of them, the living first; one opened, or several side by side."""
 
 import asyncio
-import time
 from pathlib import Path
+from time import time as now
 from typing import ClassVar
 
 from textual import work
@@ -94,7 +94,7 @@ class RunsScreen(WorkbenchScreen):
         while True:
             runs = await asyncio.to_thread(list_runs)
             before = self.run_list.highlighted
-            self.run_list.show(runs, time.time())
+            self.run_list.show(runs, now())
             after = self.run_list.highlighted
             if after is not None and (before is None or before.state is not after.state):
                 self.refresh_bindings()

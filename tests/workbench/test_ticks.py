@@ -1,0 +1,64 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.widgets.ticks import (
+    clock_label,
+    log_ticks,
+    nice_ticks,
+    short_duration,
+    short_number,
+    tick_labels,
+    time_ticks,
+)
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(1, 12))
+def test_ticks_are_within_the_range_and_not_too_many(low, span, most):
+    ticks = nice_ticks(low, low + span, most)
+    assert len(ticks) <= most
+    assert all(low - 1e-6 * span <= tick <= low + span * (1 + 1e-6) or math.isclose(tick, low) for tick in ticks)
+
+
+def test_ticks_are_round():
+    assert tick_labels(nice_ticks(0.13, 0.78, 5)) == ["0.2", "0.4", "0.6"]
+    assert tick_labels(nice_ticks(0, 99_999, 6)) == ["0", "20k", "40k", "60k", "80k"]
+    assert tick_labels(nice_ticks(0, 0.0004, 5))[-1] == "0.0004"
+
+
+def test_ticks_of_a_logarithm_are_powers_of_ten_over_a_long_range():
+    assert log_ticks(0.002, 300, 4) == [0.01, 1.0, 100.0]
+    assert log_ticks(0.15, 0.9, 5) == [0.2, 0.5]
+    assert log_ticks(-1, 5, 5) == []
+
+
+def test_ticks_of_time_are_those_of_a_clock():
+    assert [clock_label(tick) for tick in time_ticks(0, 700, 6)] == ["0s", "2m", "4m", "6m", "8m", "10m"]
+    assert [clock_label(tick) for tick in time_ticks(0, 8000, 4)] == ["0s", "1h", "2h"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.42313, "0.4231"),
+        (12.345, "12.35"),
+        (-1.5, "-1.500"),
+        (81_234, "81.2k"),
+        (-81_234, "-81.2k"),
+        (1.5e6, "1.5M"),
+        (2e-5, "2e-05"),
+        (0, "0"),
+        (64.0, "64"),
+        (None, "–"),
+        (math.nan, "NaN"),
+        (-math.inf, "-∞"),
+    ],
+)
+def test_numbers_are_short(value, text):
+    assert short_number(value) == text
+
+
+def test_durations():
+    assert [short_duration(s) for s in (7.4, 185, 7800, 200_000)] == ["7 s", "3 m 05 s", "2 h 10 m", "2 d 7 h"]
