@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import ContentSwitcher, Input, Static
+from textual.widgets import ContentSwitcher, Input
 from textual.worker import Worker
 
-from engine.inspector.messages import Description, Failure, PresetText, Rows, RowView, preview_object
+from engine.inspector.messages import Description, Failure, PresetText, Rows, RowView, Split, preview_object
 from workbench.row_search import Query
 from workbench.row_summary import ALL, Fate, Order, RowFilter, ordered
 from workbench.row_window import AHEAD, BEHIND, FetchError, RowWindow, Samples
@@ -43,12 +43,13 @@ class InspectScreen(WorkbenchScreen):
 
     MODE = "inspect"
     AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide"), (150, "-list")]
     CSS = """
     InspectScreen {
         #source { height: 1; }
         #panes { height: 1fr; }
         RowList { display: none; }
-        &.-very-wide RowList { display: block; }
+        &.-list RowList { display: block; }
         #search { display: none; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
         #search.-open { display: block; }
         &.-zoomed {
@@ -58,13 +59,13 @@ class InspectScreen(WorkbenchScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,j,ctrl+down", "step(1)", "Next", tooltip="The next row", id="inspect.next", key_display="n"),
-        Binding("p,k,ctrl+up", "step(-1)", "Previous", tooltip="The previous row", id="inspect.previous",
+        Binding("p,k,ctrl+up", "step(-1)", "Prev", tooltip="The previous row", id="inspect.previous",
                 key_display="p"),
         Binding("g", "jump", "Go to", tooltip="Go to a row by number", id="inspect.jump"),
-        Binding("r", "random", "Random", tooltip="A row drawn at random", id="inspect.random"),
+        Binding("r", "random", "Random", tooltip="A row drawn at random", show=False, id="inspect.random"),
         Binding("v", "cycle_view(1)", "View", tooltip="Text, tokens, ids, labels, raw row", id="inspect.view"),
         Binding("V", "cycle_view(-1)", "Previous view", show=False, id="inspect.view-back"),
-        Binding("w", "whitespace", "Spaces", tooltip="Draw white space", id="inspect.whitespace"),
+        Binding("w", "whitespace", "Spaces", tooltip="Draw white space", show=False, id="inspect.whitespace"),
         Binding("slash", "search", "Search", tooltip="Search the rows for a text, or for #1234, a token id",
                 id="inspect.search", key_display="/"),
         Binding("N", "search_next", "Find next", tooltip="The next place where it is found", show=False,
@@ -72,8 +73,8 @@ class InspectScreen(WorkbenchScreen):
         Binding("f", "filter", "Filter", tooltip="Only kept, dropped or cut rows, or those with a finding",
                 id="inspect.filter"),
         Binding("s", "sort", "Sort", tooltip="Order the rows by length or by difference", id="inspect.sort"),
-        Binding("e", "split", "Train/eval", tooltip="The other split", id="inspect.split"),
-        Binding("y", "copy('row')", "Copy", tooltip="Copy the row as JSON", id="inspect.copy"),
+        Binding("e", "split", "Train/eval", tooltip="The other split", show=False, id="inspect.split"),
+        Binding("y", "copy('row')", "Copy", tooltip="Copy the row as JSON", show=False, id="inspect.copy"),
         Binding("Y", "copy('encoding')", "Copy encoding", tooltip="Copy ids, labels and findings as JSON", show=False,
                 id="inspect.copy-encoding"),
         Binding("z", "zoom", "Zoom", tooltip="Only the tokens", show=False, id="inspect.zoom"),
@@ -163,7 +164,7 @@ class InspectScreen(WorkbenchScreen):
         return Selection(self._split, self._rows[self._place] if self._place < len(self._rows) else 0)
 
     @property
-    def _split(self) -> Any:
+    def _split(self) -> Split:
         return self.workbench.selection.split
 
     def _say_no_preset(self, session: Session) -> None:
@@ -209,34 +210,39 @@ class InspectScreen(WorkbenchScreen):
         if split == "eval" and not description.eval_rows:
             self.notify("This preset sets no rows aside for evaluation.", markup=False)
             split = "train"
-        total = description.eval_rows if split == "eval" else description.train_rows
-        inspector = self.workbench.inspector
+        row = selection.row if split == selection.split else 0
+        try:
+            await self._list_rows(split)
+            if self._row_set and not self._rows and split == "train" and description.eval_rows:
+                # A finding may be about rows that are set aside.
+                split, row = "eval", 0
+                await self._list_rows(split)
+        except FetchError as error:
+            self._fail(error.failure)
+            return
+        self.workbench.selection = Selection(split, row)
+        if self._rows:
+            self._go(self._rows.index(row) if row in self._rows else 0)
+        else:
+            self._say(*_nothing(split, self._row_set))
+
+    async def _list_rows(self, split: Split) -> None:
+        """Begin with a split's rows: all, or those sent here."""
+        preset, description, inspector = self._preset, self._description, self.workbench.inspector
+        assert preset is not None and description is not None
 
         async def fetch(start: int, stop: int) -> Rows | Failure:
             return await inspector.rows(preset, split, start, stop)
 
-        self._window = RowWindow(fetch, total)
+        total = description.eval_rows if split == "eval" else description.train_rows
+        self._window = window = RowWindow(fetch, total)
         self._filter, self._order, self._note = ALL, Order.SOURCE, ""
-        row = selection.row if split == selection.split else 0
-        self.workbench.selection = Selection(split, row)
-        try:
-            if total is None:
-                await self._window.get(0)
-            await self._list_rows()
-        except FetchError as error:
-            self._fail(error.failure)
-            return
-        if not self._rows:
-            self._say(*_nothing(split, self._row_set))
-            return
-        self._go(self._rows.index(row) if row in self._rows else 0)
-
-    async def _list_rows(self) -> None:
-        assert self._window is not None
+        if total is None:
+            await window.get(0)
         if self._row_set is None:
-            self._rows = range(self._window.total or 0)
+            self._rows = range(window.total or 0)
         else:
-            found = [await self._window.find(place) for place in self._row_set.rows]
+            found = [await window.find(place) for place in self._row_set.rows]
             self._rows = [index for index in found if index is not None]
         self._refresh_list()
 
@@ -266,9 +272,9 @@ class InspectScreen(WorkbenchScreen):
     def action_random(self) -> None:
         """Go to a row drawn at random."""
         if self._rows:
-            self._go(random.randrange(len(self._rows)))  # noqa: S311 - nothing secret
+            self._go(random.randrange(len(self._rows)))
 
-    async def action_jump(self) -> None:
+    def action_jump(self) -> None:
         """Ask for a row's number."""
         if self._window is None:
             return
@@ -372,7 +378,7 @@ class InspectScreen(WorkbenchScreen):
         else:
             self._sample_view(row).show(row)
         before, switcher.current = switcher.current, "raw" if self._view is View.RAW else row.model_kind
-        if had_focus and before != switcher.current or self.focused is None:
+        if (had_focus and before != switcher.current) or self.focused is None:
             self._focus_tokens()
 
     def _sample_view(self, row: RowView) -> PairView | StepsView:
@@ -432,7 +438,8 @@ class InspectScreen(WorkbenchScreen):
         if self._window is not None:
             if self.workbench.row_set is not None:
                 self.workbench.row_set = None
-            self._start(self._open(Selection("train" if self._split == "eval" else "eval", 0)), "load")
+            other: Split = "train" if self._split == "eval" else "eval"
+            self._start(self._open(Selection(other, 0)), "load")
 
     def action_filter(self) -> None:
         """Ask which rows to walk."""
@@ -456,8 +463,8 @@ class InspectScreen(WorkbenchScreen):
         if self._window is None:
             return
         orders = [
-            order for order in Order if "than" not in order.value or self._description and
-            self._description.model_kind == "pair"
+            order for order in Order if "than" not in order.value or (self._description and
+            self._description.model_kind == "pair")
         ]  # fmt: skip
 
         def chosen(answer: int | None) -> None:
@@ -548,7 +555,7 @@ class InspectScreen(WorkbenchScreen):
         window = self._window
         if window is not None:
             listed = self.query_one(RowList)
-            listed.show(self._rows, window.summaries, f"{len(self._rows):,} rows")
+            listed.show(self._rows, window.summaries, f"{len(self._rows):,} rows: tokens, margin, findings")
             listed.call_after_refresh(listed.ask)
 
     def _refresh_place(self) -> None:
@@ -601,7 +608,7 @@ class InspectScreen(WorkbenchScreen):
     async def _search(self, query: Query) -> None:
         window, row = self._window, self.row
         assert window is not None and row is not None
-        await self._show_tokens()
+        self._show_tokens()
         views = list(self._sample_view(row).token_views())
         focused = self.focused if isinstance(self.focused, TokenView) else views[0]
         begin = views.index(focused) if focused in views else 0
@@ -646,7 +653,7 @@ class InspectScreen(WorkbenchScreen):
                     return True
         return False
 
-    async def _show_tokens(self) -> None:
+    def _show_tokens(self) -> None:
         if self._view is View.RAW:
             self.action_view(View.TOKENS)
 

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from engine.encode.encoding import TokenSequence
 from engine.inspector.messages import RowView
 from workbench.screen_text import visible
+from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
 from workbench.widgets.token_layout import NEWLINE, View, shown
 from workbench.widgets.token_pane import TokenPane
@@ -29,6 +30,9 @@ class PairView(Widget):
         layout: vertical;
         & > #sides { layout: horizontal; height: 1fr; }
         &.-stacked > #sides { layout: vertical; }
+        & > RawView { display: none; }
+        &.-bare > #sides { display: none; }
+        &.-bare > RawView { display: block; }
         & #chosen { border-title-color: $chosen; &:focus-within { border-top: solid $chosen; } }
         & #rejected { border-title-color: $rejected; &:focus-within { border-top: solid $rejected; } }
     }
@@ -40,14 +44,16 @@ class PairView(Widget):
         self.chosen = TokenPane(id="chosen")
         self.rejected = TokenPane(id="rejected")
         self._note = RefusalNote()
+        self._raw = RawView()
         self._following = False
 
     def compose(self) -> ComposeResult:
-        """The reason of a refused row, then the two sides."""
+        """The reason of a refused row, then the two sides, or the raw row where there are none."""
         yield self._note
         with Container(id="sides"):
             yield self.chosen
             yield self.rejected
+        yield self._raw
 
     def on_mount(self) -> None:
         """The sides follow each other."""
@@ -58,6 +64,9 @@ class PairView(Widget):
         """Show a pair (None: nothing)."""
         self.row = row
         self._note.show(row)
+        bare = row is not None and not row.sequences
+        self.set_class(bare, "-bare")
+        self._raw.show(row if bare else None)
         sequences = row.sequences if row and len(row.sequences) == 2 else (None, None)
         shared = row.shared_prefix if row else 0
         diverges = None not in sequences and sequences[0] != sequences[1]

@@ -32,6 +32,6 @@ class RefusalNote(Static):
                     ("✗ dropped: ", "bold $cut"),
                     (visible(row.reason or "without a reason"), "bold $cut"),
                     f"  {visible(row.message or '')}",
-                    "" if row.sequences else "  It was refused before it had tokens; the raw row shows what it holds.",
+                    ("" if row.sequences else "  (it never had tokens: this is the row itself)", "$quiet"),
                 )
             )

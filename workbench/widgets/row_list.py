@@ -33,6 +33,7 @@ class RowList(ScrollView, can_focus=True):
         border-top: solid $foreground 25%;
         border-title-color: $quiet;
         scrollbar-size-vertical: 1;
+        overflow-x: hidden;
         &:focus { border-top: solid $primary; }
         & > .rows--number { color: $quiet; }
         & > .rows--text { color: $foreground; }

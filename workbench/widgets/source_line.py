@@ -17,7 +17,10 @@ class SourceLine(Horizontal):
     SourceLine {
         height: 1;
         & > .source { width: 1fr; padding: 0 1; color: $quiet; text-wrap: nowrap; text-overflow: ellipsis; }
-        & > .views { width: auto; padding: 0 1; color: $quiet; }
+        & > .views {
+            width: auto; padding: 0 1; color: $quiet;
+            link-style: none; link-color: $quiet; link-style-hover: none;
+        }
     }
     """
 

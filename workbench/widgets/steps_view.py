@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from engine.encode.encoding import MASKED
 from engine.inspector.messages import RowView
+from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
 from workbench.widgets.token_layout import View
 from workbench.widgets.token_marks import step_labels
@@ -19,7 +20,13 @@ class StepsView(Widget):
     """Shows the one sequence of a stepwise sample."""
 
     DEFAULT_CSS = """
-    StepsView { height: 1fr; layout: vertical; }
+    StepsView {
+        height: 1fr;
+        layout: vertical;
+        & > RawView { display: none; }
+        &.-bare > TokenPane { display: none; }
+        &.-bare > RawView { display: block; }
+    }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -27,16 +34,21 @@ class StepsView(Widget):
         self.row: RowView | None = None
         self._pane = TokenPane()
         self._note = RefusalNote()
+        self._raw = RawView()
 
     def compose(self) -> ComposeResult:
-        """The reason of a refused row, then the sequence."""
+        """The reason of a refused row, then the sequence, or the raw row where there is none."""
         yield self._note
         yield self._pane
+        yield self._raw
 
     def show(self, row: RowView | None) -> None:
         """Show a stepwise sample (None: nothing)."""
         self.row = row
         self._note.show(row)
+        bare = row is not None and not row.sequences
+        self.set_class(bare, "-bare")
+        self._raw.show(row if bare else None)
         sequence = row.sequences[0] if row and row.sequences else None
         self._pane.show(sequence, steps_title(row))
 

@@ -8,7 +8,7 @@ from workbench.screen_text import visible
 from workbench.widgets.token_layout import shown
 from workbench.widgets.token_marks import label_badge
 
-NOT_FOUND = "No token here."
+NOT_FOUND = ""
 
 
 class TokenInspector(Static):
