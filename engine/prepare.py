@@ -1,4 +1,4 @@
-"""Preset to data: what the preset opens, its rows encoded for view, and the encoded sets that training consumes.
+"""Preset to data: what the preset opens, its rows encoded, and the encoded sets that training consumes.
 
 Preview, checks, trainer and scorer all come through here, and all of them call the one `encode_batch`: what is shown is
 what is trained.
@@ -16,25 +16,15 @@ from typing import Any, TypeVar
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from engine.check.row import row_findings
 from engine.encode.digest import Digest
 from engine.encode.encoder import Encoder, encode_batch, make_encoder
 from engine.encode.encoding import EncodedRow
 from engine.encode.kept import KeptRows
 from engine.encode.tokenizer import load_tokenizer
-from engine.encode.view import token_sequences
 from engine.error import EngineError
 from engine.finding import Ledger, Refusal
 from engine.format.choose import Format, choose_format
-from engine.inspector.messages import (
-    Description,
-    FindingView,
-    Progress,
-    RowView,
-    SourceDescription,
-    Split,
-    TokenizerDescription,
-)
+from engine.inspector.messages import Progress, Split
 from engine.preset.load import LoadedPreset
 from engine.preset.schema import DatasetConfig, Preset
 from engine.sample import SampleId
@@ -188,31 +178,6 @@ def encode_rows(
                 yield source, read[encoded.id.row], _without_repeat(opened, encoded)
 
 
-def view_rows(opened: Opened, split: Split, start: int, stop: int) -> tuple[RowView, ...]:
-    """Encode positions start to stop (exclusive) of a split for a person to look at, findings included."""
-    return tuple(view_row(opened, *encoded) for encoded in encode_rows(opened, split, start, stop))
-
-
-def view_row(opened: Opened, source: OpenedSource, row: Row, encoded: EncodedRow) -> RowView:
-    """One sample as the screen shows it; its ids are those that `encode_batch` gave."""
-    findings = encoded.findings + row_findings(source.encoder, row, encoded)
-    shared = getattr(encoded.encoding, "shared_prefix", 0)
-    return RowView(
-        dataset=encoded.id.dataset,
-        row=encoded.id.row,
-        item=encoded.id.item,
-        model_kind=opened.loaded.preset.model_kind,
-        kept=encoded.kept,
-        raw=_as_json(row),
-        sequences=token_sequences(source.encoder, row, encoded),
-        shared_prefix=shared,
-        margin=getattr(encoded.encoding, "margin", None),
-        reason=encoded.refusal.reason if encoded.refusal else None,
-        message=encoded.refusal.message if encoded.refusal else None,
-        findings=tuple(FindingView(f.code, f.severity.value, f.message) for f in findings),
-    )
-
-
 def prepare(
     opened: Opened,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -228,37 +193,6 @@ def prepare(
             f"See why row by row: rm-workbench preview {opened.loaded.name}",
         )
     return Prepared(train, _encode_split(opened, "eval", progress, cancelled) if len(opened.eval) else None)
-
-
-def describe(opened: Opened) -> Description:
-    """What the preset opened, in words."""
-    tokenizer = opened.tokenizer
-    train, held_out = opened.train, opened.eval
-    return Description(
-        model_kind=opened.loaded.preset.model_kind,
-        sources=tuple(
-            SourceDescription(
-                path=source.config.path,
-                rows=len(source.source),
-                columns=source.source.columns,
-                format=source.format.name,
-                reason=source.format.reason,
-                split="train" if source.dataset < len(opened.loaded.preset.datasets) else "eval",
-            )
-            for source in opened.sources
-        ),
-        tokenizer=TokenizerDescription(
-            name=str(opened.loaded.preset.base_model),
-            vocabulary=len(tokenizer),
-            bos=tokenizer.bos_token,
-            eos=tokenizer.eos_token,
-            pad=tokenizer.pad_token,
-            template=opened.sources[0].encoder.template_name if opened.sources else "",
-        ),
-        train_rows=len(train),
-        eval_rows=len(held_out),
-        notices=tuple(str(notice) for notice in opened.loaded.notices),
-    )
 
 
 def _encode_split(
@@ -337,10 +271,6 @@ def _read(source: Source, indexes: list[int]) -> list[Row]:
     if indexes[-1] - indexes[0] + 1 == len(indexes):
         return source.rows(indexes[0], indexes[-1] + 1)
     return [source[index] for index in indexes]
-
-
-def _as_json(row: Row) -> str:
-    return json.dumps(row, ensure_ascii=True, indent=2, default=str) if isinstance(row, dict) else str(row)
 
 
 def _remembered(kept: dict[Hashable, Kept], key: Hashable, make: Callable[[], Kept]) -> Kept:

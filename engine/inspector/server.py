@@ -30,7 +30,8 @@ from engine.inspector.messages import (
     ReplyEnvelope,
     Rows,
 )
-from engine.prepare import Cancelled, OpenCache, Opened, describe, open_preset, view_rows
+from engine.inspector.view import describe, view_rows
+from engine.prepare import Cancelled, OpenCache, Opened, open_preset
 from engine.preset.load import parse_preset
 from engine.preset.problem import PresetError
 
