@@ -161,6 +161,7 @@ def _environment(launch_id: str, lock: int) -> dict[str, str]:
         "PYTHONSAFEPATH": "1",
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "NO_COLOR": "1",
     }
 

@@ -52,13 +52,13 @@ def take_lock(run_dir: Path) -> int:
 
 
 def is_locked(run_dir: Path) -> bool:
-    """Whether some process holds the run's lock."""
+    """Whether some process holds the run's lock; True where the file system has no locks, and cannot tell."""
     try:
         descriptor = os.open(run_dir / FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        return not _flock(descriptor, fcntl.LOCK_EX, patience=0.01)
+        return not _flock(descriptor, fcntl.LOCK_EX, patience=0.01, without_locks=False)
     finally:
         os.close(descriptor)
 
@@ -72,17 +72,23 @@ def _open(path: Path) -> int:
         ) from error
 
 
-def _flock(descriptor: int, kind: int, patience: float = 0.5) -> bool:
-    """Lock, waiting for no more than `patience` seconds: someone may just be looking whether the lock is free."""
+def _flock(descriptor: int, kind: int, patience: float = 0.5, without_locks: bool = True) -> bool:
+    """Lock, waiting for no more than `patience` seconds: someone may just be looking whether the lock is free.
+
+    On a file system without locks (some clusters' are mounted so) the answer is `without_locks`: a run must not be
+    refused there, and its process is still known by its number and its birth.
+    """
     end = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             return True
-        except OSError:
+        except BlockingIOError:
             if time.monotonic() >= end:
                 return False
             time.sleep(0.002)
+        except OSError:
+            return without_locks
 
 
 def _inherited(path: Path) -> int | None:

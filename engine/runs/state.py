@@ -12,7 +12,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.launch import exit_code
 from engine.runs.lock import is_locked
 from engine.runs.manifest import Manifest, update_manifest
-from engine.runs.process import is_here, leader_alive
+from engine.runs.process import is_here, leader_alive, members
 from engine.visible import visible
 
 
@@ -83,7 +83,7 @@ def status_from(run: RunFolder, manifest: Manifest, tail: list[Record]) -> Statu
     if not locked and (refreshed := _last_word(read_tail(run.events))) is not None and isinstance(refreshed, End):
         # It ended between our reading of the events and our look at its process.
         return Status(State(refreshed.status), refreshed.message, refreshed.advice)
-    return _crashed(run, manifest, ended, workers_left=locked)
+    return _crashed(run, manifest, ended, workers_left=locked and bool(members(manifest)))
 
 
 def _note_exit(run: RunFolder, manifest: Manifest) -> int | None:
@@ -125,9 +125,9 @@ def _crashed(run: RunFolder, manifest: Manifest, code: int | None, workers_left:
         return Status(State.CRASHED, "created, but never launched", "remove it, and train the preset again")
     lines = log_tail(run)
     checkpoints = run.checkpoints()
-    advice = (
-        f"resume it from {checkpoints[-1].name}" if checkpoints else "it left no checkpoint: mend the cause, and train the preset again"
-    )
+    advice = "it left no checkpoint: mend the cause, and train the preset again"
+    if checkpoints:
+        advice = f"resume it from {checkpoints[-1].name}"
     if workers_left:
         advice = f"some of its processes are still alive: kill the run to clean up; {advice}"
     cause = guess_cause(lines, code)

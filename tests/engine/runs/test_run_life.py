@@ -361,3 +361,17 @@ def test_killed_anywhere_a_run_is_whole_and_goes_on(run, trainer):
     records = EventReader(run.events).read()
     assert [record.seq for record in records] == list(range(len(records)))
     assert run.manifest().launches == 9
+
+
+def test_on_a_file_system_without_locks_runs_live_and_crash_all_the_same(run, trainer, monkeypatch):
+    def unsupported(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("engine.runs.lock.fcntl.flock", unsupported)
+    launch(run, trainer(run, steps=2000))
+    wait_for(lambda: events(run, Metric))
+    assert run_state(run) is State.TRAINING
+    os.kill(run.manifest().pid, signal.SIGKILL)
+    wait_for(lambda: not leader_alive(run.manifest()))
+    status = run_status(run)
+    assert (status.state, status.workers_left) == (State.CRASHED, False)
