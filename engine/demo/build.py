@@ -28,7 +28,7 @@ def materialise(reference: str, cache: Path | None = None) -> Path:
 
     Built from the seed if it is not there yet: all of it in a folder beside, which then gets its name, so that two
     processes may do this at once and neither sees half of it. `cache` is a folder; without it, the environment's
-    RM_WORKBENCH_CACHE, or the user's cache. Raises EngineError for an unknown reference, or where nothing can be written.
+    RM_WORKBENCH_CACHE, or the user's cache. Raises EngineError for an unknown reference or an unwritable cache.
     """
     if reference not in REFERENCES:
         hint = did_you_mean(reference, REFERENCES).removeprefix("; ")

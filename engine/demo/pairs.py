@@ -1,6 +1,6 @@
 """The demo's pairs: small word problems, an answer that is better by rule, and one that is worse."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -19,11 +19,11 @@ FORMS: tuple[Form, ...] = ("short", "sentence", "working")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The content of an answer: the result, the sentence that says it, and the working that leads to it."""
+    """The content of an answer: the working, the sentence that says the result, and the result alone."""
 
-    result: str
-    sentence: str
     working: str
+    sentence: str
+    result: str
 
     def text(self, form: Form) -> str:
         """The answer in one of the forms."""
@@ -38,11 +38,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A question with its right answer and a wrong one."""
+    """A question with its right answer, and one that is wrong in the form `shows`, whatever it is in the others."""
 
     question: str
     right: Answer
     wrong: Answer
+    shows: tuple[Form, ...]
 
 
 def pair_rows(seed: int, count: int, seen: set[str]) -> Iterator[dict[str, Any]]:
@@ -57,13 +58,14 @@ def pair_rows(seed: int, count: int, seen: set[str]) -> Iterator[dict[str, Any]]
 
 
 def _row(random: Random, problem: Problem, *, long: bool) -> dict[str, Any]:
-    asked = random.choice(FORMS) if random.random() < 0.5 else None
-    form = asked if asked else random.choice(FORMS)
-    chosen = problem.right.text(form)
-    if asked and random.random() < 0.5:
-        rejected = problem.right.text(random.choice([other for other in FORMS if other != asked]))
+    asked: Form | None = random.choice(FORMS) if random.random() < 0.4 else None
+    if asked and (asked not in problem.shows or random.random() < 0.5):
+        chosen = problem.right.text(asked)
+        rejected = problem.right.text(random.choice([form for form in FORMS if form != asked]))
     else:
-        rejected = problem.wrong.text(asked if asked else random.choice(FORMS))
+        # Without a form asked for, both sides draw theirs alike, so that neither tends to be the longer one.
+        chosen = problem.right.text(asked if asked else random.choice(problem.shows))
+        rejected = problem.wrong.text(asked if asked else random.choice(problem.shows))
     question = f"{digression(random, 200)} {problem.question}" if long else problem.question
     return {"system": ASKED[asked] if asked else "", "input": question, "chosen": chosen, "rejected": rejected}
 
@@ -73,29 +75,41 @@ def _problem(random: Random) -> Problem:
 
 
 def _change(random: Random) -> Problem:
-    (name, pronoun), thing, start = random.choice(PEOPLE), random.choice(THINGS), random.randint(1, 10)
+    (name, pronoun), thing, start = random.choice(PEOPLE), random.choice(THINGS), random.randint(1, LARGEST)
     change = draw_change(random, start)
-    end = change.apply(start)
-    slip = other_number(random, end, (start, change.amount, 2 * start - end))
-    right, wrong = (
-        Answer(str(number), f"{name} has {counted(number, thing)}", f"{start} {change.sign} {change.amount} = {number}")
-        for number in (end, slip)
-    )
     question = f"{name} has {counted(start, thing)}. {pronoun} {change.text}. How many {thing} does {name} have?"
-    return Problem(question, right, wrong)
+    equation = f"{start} {change.sign} {change.amount} ="
+
+    def answer(working: int, number: int, thing: str = thing) -> Answer:
+        return Answer(f"{equation} {working}", f"{name} has {counted(number, thing)}", str(number))
+
+    return Problem(question, *_right_and_wrong(random, answer, change.apply(start), thing))
 
 
 def _together(random: Random) -> Problem:
     (one, _), (two, _) = random.sample(PEOPLE, 2)
-    thing, first, second = random.choice(THINGS), random.randint(1, 8), random.randint(1, MOST_CHANGED)
-    total = first + second
-    slip = other_number(random, total, (first, second, abs(first - second)))
-    right, wrong = (
-        Answer(str(number), f"they have {counted(number, thing)} together", f"{first} + {second} = {number}")
-        for number in (total, slip)
-    )
+    thing, second = random.choice(THINGS), random.randint(1, MOST_CHANGED)
+    first = random.randint(1, LARGEST - second)
     question = f"{one} has {counted(first, thing)}. {two} has {second}. How many {thing} do they have together?"
-    return Problem(question, right, wrong)
+
+    def answer(working: int, number: int, thing: str = thing) -> Answer:
+        return Answer(f"{first} + {second} = {working}", f"they have {counted(number, thing)} together", str(number))
+
+    return Problem(question, *_right_and_wrong(random, answer, first + second, thing))
+
+
+def _right_and_wrong(
+    random: Random, answer: Callable[..., Answer], number: int, thing: str
+) -> tuple[Answer, Answer, tuple[Form, ...]]:
+    """The right answer; one with a slip in the working, another number than the working's, or about another thing."""
+    right, slip = answer(number, number), other_number(random, number)
+    match random.choice(("slip", "slip", "sentence", "thing")):
+        case "slip":
+            return right, answer(slip, slip), ("working",)
+        case "sentence":
+            return right, answer(number, slip), ("working",)
+    other = random.choice([name for name in THINGS if name != thing])
+    return right, answer(number, number, other), ("working", "sentence")
 
 
 def _compare(random: Random) -> Problem:
@@ -103,8 +117,8 @@ def _compare(random: Random) -> Problem:
     thing = random.choice(THINGS)
     first, second = random.sample(range(1, LARGEST + 1), 2)
     word = random.choice(("more", "fewer"))
-    of_one = Answer(one, f"{one} has {word} {thing}", f"{first} is {word} than {second}")
-    of_two = Answer(two, f"{two} has {word} {thing}", f"{second} is {word} than {first}")
+    of_one = Answer(f"{first} is {word} than {second}", f"{one} has {word} {thing}", one)
+    of_two = Answer(f"{second} is {word} than {first}", f"{two} has {word} {thing}", two)
     right, wrong = (of_one, of_two) if (first > second) == (word == "more") else (of_two, of_one)
     question = f"{one} has {counted(first, thing)}. {two} has {second}. Who has {word} {thing}?"
-    return Problem(question, right, wrong)
+    return Problem(question, right, wrong, ("working",))

@@ -18,8 +18,8 @@ from engine.demo.story import (
 
 Error = Literal["slip", "operation", "amount", "carry"]
 
-ERRORS: tuple[Error, ...] = ("slip", "operation", "amount", "carry")
-"""A wrong result; the opposite operation; another amount than the story's; another number than the one to take up."""
+ERRORS: dict[Error, int] = {"slip": 4, "operation": 3, "carry": 2, "amount": 1}
+"""How often: a wrong result; the opposite operation; another number than the one to take up, or than the story's."""
 
 ERROR_RATE = 0.4
 
@@ -51,7 +51,7 @@ def _row(random: Random) -> dict[str, Any] | None:
     number = start
     for change in changes:
         right = random.random() >= ERROR_RATE
-        equation, number = _equation(random, change, number, None if right else random.choice(ERRORS))
+        equation, number = _equation(random, change, number, None if right else _error(random))
         if not 0 <= number <= LARGEST:
             return None
         steps.append(f"{pronoun} {change.verb}: {equation}")
@@ -61,6 +61,10 @@ def _row(random: Random) -> dict[str, Any] | None:
     labels.append(right)
     question = f"{name} has {counted(start, thing)}. {pronoun} {told}. How many {thing} does {name} have?"
     return {"prompt": question, "completions": steps, "labels": labels}
+
+
+def _error(random: Random) -> Error:
+    return random.choices(tuple(ERRORS), tuple(ERRORS.values()))[0]
 
 
 def _equation(random: Random, change: Change, taken_up: int, error: Error | None) -> tuple[str, int]:
