@@ -14,7 +14,7 @@ from engine.inspector.messages import CheckReport, Description, Failure, PresetT
 from engine.runs.folder import create_run
 from engine.runs.launch import launch
 from workbench.run_actions import ask_to_stop, resume
-from workbench.run_follower import TICK, Follower
+from workbench.run_follower import TICK, Follower, News
 from workbench.screens.base import WorkbenchScreen
 from workbench.session import Session
 from workbench.widgets.chart_grid import ChartGrid
@@ -49,6 +49,7 @@ class TrainScreen(WorkbenchScreen):
         self._known: Description | CheckReport | Failure | None = None
         self._known_for: PresetText | None = None
         self._visible = False
+        self._follower: Follower | None = None
 
     def compose_body(self) -> ComposeResult:
         """The plan and the run, one at a time."""
@@ -65,8 +66,8 @@ class TrainScreen(WorkbenchScreen):
         """In view: look at the run again."""
         self._visible = True
         self._look_at_data()
-        if self.run_view.folder is not None:
-            self._follow(self.run_view.folder)
+        if self._follower is not None:
+            self._follow(self._follower)
 
     def on_screen_suspend(self) -> None:
         """Out of view: nothing is polled."""
@@ -135,34 +136,41 @@ class TrainScreen(WorkbenchScreen):
         switcher = self.query_one(ContentSwitcher)
         if folder is None:
             self.workers.cancel_group(self, "follow")
+            self._follower = None
             switcher.current = "plan"
             self.refresh_bindings()
             return
         switcher.current = "run"
         self.run_view.begin(folder)
         self.call_after_refresh(self.query_one(ChartGrid).focus_first)
-        self._follow(folder)
+        self._follower = Follower(folder)
+        self._follow(self._follower)
         self.refresh_bindings()
 
     @work(group="follow", exclusive=True, exit_on_error=False)
-    async def _follow(self, folder: Path) -> None:
+    async def _follow(self, follower: Follower) -> None:
         """Read what is new of the run, ten times a second, and show it."""
-        follower = Follower(folder)
-        begun = True
         while True:
-            news = await asyncio.to_thread(follower.read, self.run_view.log_shown)
-            if news.gone and not folder.exists():
+            # Shielded: what a cancelled reading has taken from the file would be lost to the next.
+            reading = asyncio.ensure_future(asyncio.to_thread(follower.read, self.run_view.log_shown))
+            try:
+                news = await asyncio.shield(reading)
+            except asyncio.CancelledError:
+                reading.add_done_callback(lambda done: self._keep(follower, done))
+                raise
+            if news.gone and not follower.run.path.exists():
                 self.notify("The run's folder is gone.", severity="warning", markup=False)
                 self.workbench.run_folder = None
                 return
-            if begun:
-                self.run_view.begin(folder)
-                begun = False
             before = self.run_view.state
             self.run_view.take(news)
             if self.run_view.state != before:
                 self.refresh_bindings()
             await asyncio.sleep(0.005 if news.more else TICK)
+
+    def _keep(self, follower: Follower, reading: "asyncio.Future[News]") -> None:
+        if follower is self._follower and not reading.cancelled() and reading.exception() is None:
+            self.run_view.take(reading.result())
 
     @work(group="stop", exclusive=True, exit_on_error=False)
     async def action_stop(self) -> None:

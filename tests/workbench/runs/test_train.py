@@ -91,7 +91,8 @@ async def test_stop_asks_and_can_save(make_app, make_run, make_records, watch, s
 async def test_a_run_that_failed_says_what_and_what_to_do_first(
     make_app, make_run, make_records, watch, settle, inspector
 ):
-    log = 'loading\nTraceback (most recent call last):\n  File "x.py", line 3, in y\n    z()\nValueError: bad \x1b[31mred\n'
+    trace = 'Traceback (most recent call last):\n  File "x.py", line 3, in y\n    z()\n'
+    log = f"loading\n{trace}ValueError: bad \x1b[31mred\n"
     end = End("failed", "rows.jsonl:3: the loss is NaN", "Lower learning_rate.")
     folder = make_run("pairs-1", make_records(50, bad_step=50, end=end), log)
     app = make_app()
@@ -141,6 +142,17 @@ async def test_pause_holds_the_picture(make_app, make_run, make_records, write_e
         assert "37/200" in screen_text(app)
         await pilot.press("space")
         await settle(pilot, lambda: "80/200" in screen_text(app))
+
+
+async def test_the_plan_and_the_run_are_one_key_apart(make_app, make_run, make_records, watch, settle):
+    folder = make_run("pairs-1", make_records(60, total=200), live=True)
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await watch(pilot, folder, "60/200")
+        await pilot.press("p")
+        await settle(pilot, lambda: "Nothing to train yet" in screen_text(app))
+        await pilot.press("p")
+        await settle(pilot, lambda: "60/200" in screen_text(app))
 
 
 async def test_detach_leaves_the_run_alone(make_app, make_run, make_records, watch, settle):
