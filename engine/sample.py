@@ -28,7 +28,8 @@ class PlainText:
     """One side of a pair as text: the prompt directly followed by the answer.
 
     `append_eos`: EOS is added where the answer does not end in it. `add_special_tokens`: the tokenizer adds its own
-    (BOS). `*_field` is the column that the text came from, "" where unknown.
+    (BOS). `*_field` is the column that the text came from, "" where unknown. `marks` say more where a format wrote
+    the text itself: (start, end, role, column) of each passage of the joined text that came from the row.
     """
 
     prompt: str
@@ -37,6 +38,7 @@ class PlainText:
     add_special_tokens: bool = True
     prompt_field: str = ""
     answer_field: str = ""
+    marks: tuple[tuple[int, int, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from engine.sample import Conversation, Message
 def settled(setup: Setup, side: Conversation, findings: list[Finding] | None = None) -> Conversation:
     """`side` with its system message merged into the first user message where the template refuses a system role.
 
-    A blank line stands between the two. `fields` then has both columns for that message, joined by MERGED.
+    A blank line stands between the two. `fields` then has both columns for that message, and between them the
+    length of the system text, joined by MERGED.
     """
     if setup.system == "rendered" or not side.messages or side.messages[0].get("role") != "system":
         return side
@@ -33,12 +34,12 @@ def settled(setup: Setup, side: Conversation, findings: list[Finding] | None = N
     if not rest or rest[0].get("role") != "user":
         alone = {"role": "user", "content": system}
         return replace(side, messages=(alone, *rest))
-    merged_fields = (f"{_field(side, 0)}{MERGED}{_field(side, 1)}", *fields[1:])
+    merged_fields = (MERGED.join((_field(side, 0), str(len(system)), _field(side, 1))), *fields[1:])
     return replace(side, messages=(_merged(system, rest[0]), *rest[1:]), answer_start=start, fields=merged_fields)
 
 
 MERGED = "\0"
-"""Between the two columns in `fields`, where a message was merged from two."""
+"""Joins column, length and column in `fields`, where a message was merged from two."""
 
 BLANK_LINE = "\n\n"
 """Between the system text and the user's, where they are merged."""

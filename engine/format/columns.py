@@ -52,26 +52,35 @@ def llama3_pairs(config: Any, reason: str, name: str = "bradley_terry.llama3") -
     fields = field_names(config)
     drop_system = bool(getattr(config, "drop_system_message", False))
 
-    def turn(role: str, content: str) -> str:
-        return f"<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>"
-
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
-        head = ""
+        turns: list[tuple[str, str, str]] = []
         system = _system(row, fields["system"], findings)
         if system and drop_system:
             findings.append(finding("system-dropped", f"`{fields['system']}` is left out"))
         elif system:
-            head = turn("system", system)
+            turns.append(("system", system, fields["system"]))
         prompt = text_or_parts(row, fields["input"])
         note_empty_prompt(prompt, fields["input"], findings)
-        head += turn("user", prompt) + "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        turns.append(("user", prompt, fields["input"]))
 
         def side(field: str) -> PlainText:
-            return PlainText(head, text_or_parts(row, field) + "<|eot_id|>", append_eos=False, answer_field=field)
+            return _written([*turns, ("assistant", text_or_parts(row, field), field)])
 
         return (Pair(side(fields["chosen"]), side(fields["rejected"]), margin(row, fields["margin"])),)
 
     return Format(name, reason, "pair", tuple(fields.values()), False, read)
+
+
+def _written(turns: list[tuple[str, str, str]]) -> PlainText:
+    """Turns (role, content, column) as Llama 3 text; the last one is the answer."""
+    text, answer_at = "", 0
+    marks: list[tuple[int, int, str, str]] = []
+    for role, content, field in turns:
+        text += f"<|start_header_id|>{role}<|end_header_id|>\n\n"
+        answer_at = len(text)
+        text += f"{content}<|eot_id|>"
+        marks.append((answer_at, answer_at + len(content), role, field))
+    return PlainText(text[:answer_at], text[answer_at:], append_eos=False, marks=tuple(marks))
 
 
 def _system(row: Mapping[str, Any], field: str, findings: list[Finding]) -> str | None:
