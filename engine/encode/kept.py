@@ -7,8 +7,11 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
+from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
 from engine.sample import SampleId
+
+_WHOLE = (MASKED, 0, 1)
+"""Labels that are whole numbers in an encoding; the others are probabilities."""
 
 
 class TokenColumn:
@@ -40,7 +43,7 @@ class KeptRows(Sequence[EncodedRow]):
         self._first = TokenColumn("i")
         self._second = TokenColumn("i")
         self._labels = TokenColumn("d")
-        self._facts: list[tuple[int, int, int, float | None, int, int] | tuple[bool, int, int]] = []
+        self._facts: list[tuple[int, int, int, float | None, int, int] | tuple[int, int]] = []
 
     def append(self, row: EncodedRow) -> None:
         """Add one kept row."""
@@ -62,8 +65,7 @@ class KeptRows(Sequence[EncodedRow]):
             case StepsEncoding() as steps:
                 self._first.append(steps.input_ids)
                 self._labels.append(steps.labels)
-                soft = any(isinstance(label, float) for label in steps.labels)
-                self._facts.append((soft, steps.cut, steps.labels_cut))
+                self._facts.append((steps.cut, steps.labels_cut))
             case None:
                 raise ValueError(f"{row.id} has no encoding, so it cannot have been kept")
 
@@ -82,11 +84,9 @@ class KeptRows(Sequence[EncodedRow]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         match self._facts[index]:
-            case (soft, cut, labels_cut):
-                labels: list[int | float] = list(self._labels[index])
-                hard = labels if soft else [int(label) for label in labels]
-                restored = [int(x) if x < 0 else x for x in labels] if soft else hard
-                return EncodedRow(self._ids[index], StepsEncoding(self._first[index], restored, cut, labels_cut), None)
+            case (cut, labels_cut):
+                labels = [int(label) if label in _WHOLE else label for label in self._labels[index]]
+                return EncodedRow(self._ids[index], StepsEncoding(self._first[index], labels, cut, labels_cut), None)
             case (chosen_pooled, rejected_pooled, shared_prefix, margin, chosen_cut, rejected_cut):
                 pair = PairEncoding(
                     self._first[index],
@@ -99,7 +99,7 @@ class KeptRows(Sequence[EncodedRow]):
                     rejected_cut,
                 )
                 return EncodedRow(self._ids[index], pair, None)
-        raise AssertionError("unreachable: facts have three or six entries")
+        raise AssertionError("unreachable: facts have two or six entries")
 
     @property
     def ids(self) -> Sequence[SampleId]:

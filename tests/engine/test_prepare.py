@@ -1,0 +1,118 @@
+"""Which rows train and which evaluate, and that all of them are accounted for."""
+
+import pytest
+
+from engine.finding import Ledger
+from engine.prepare import OpenCache, PrepareError, encode_rows, open_preset, prepare
+from engine.preset.load import load_preset
+from tests.engine.conftest import pair_rows, steps_rows
+
+
+def opened(path, *overrides, cache=None):
+    return open_preset(load_preset(str(path), overrides), cache)
+
+
+def rows_of(opened_preset, split):
+    return [encoded.id.row for _, _, encoded in encode_rows(opened_preset, split)]
+
+
+def test_without_held_out_data_every_row_trains(write_preset):
+    preset = opened(write_preset(pair_rows(25)))
+    prepared = prepare(preset)
+    assert prepared.train.ledger == Ledger(25, 25, {})
+    assert prepared.eval is None
+    assert rows_of(preset, "train") == list(range(25))
+
+
+@pytest.mark.parametrize(("size", "held_out"), [("0.2", 5), ("5", 5), ("0.04", 1)])
+def test_val_set_size_parts_the_rows(write_preset, size, held_out):
+    path = write_preset(pair_rows(25), f"val_set_size: {size}\n")
+    train, evaluate = rows_of(opened(path), "train"), rows_of(opened(path), "eval")
+    assert len(evaluate) == held_out
+    assert sorted(train + evaluate) == list(range(25))
+    assert train == sorted(train), "source order"
+    assert rows_of(opened(path), "eval") == evaluate, "the same rows at every opening"
+    assert rows_of(opened(path, "seed=7", "val_set_size=10"), "eval") != rows_of(
+        opened(path, "val_set_size=10"), "eval"
+    )
+
+
+def test_setting_everything_aside_is_refused(write_preset):
+    with pytest.raises(PrepareError, match="leaves none to train on"):
+        opened(write_preset(pair_rows(4), "val_set_size: 4\n"))
+
+
+def test_several_data_sets_are_laid_end_to_end(write_preset, tmp_path):
+    path = write_preset(pair_rows(3), "  - path: rows.jsonl\ntest_datasets:\n  - path: rows.jsonl\n")
+    preset = opened(path)
+    assert [(e.id.dataset, e.id.row) for _, _, e in encode_rows(preset, "train", 2, 5)] == [(0, 2), (1, 0), (1, 1)]
+    assert [(e.id.dataset, e.id.row) for _, _, e in encode_rows(preset, "eval")] == [(2, 0), (2, 1), (2, 2)]
+
+
+def test_the_ledger_counts_each_refusal_by_its_reason(write_preset):
+    rows = pair_rows(6)
+    rows[1]["rejected"] = rows[1]["chosen"]
+    del rows[2]["chosen"]
+    rows[3]["input"] = "long " * 2000
+    prepared = prepare(opened(write_preset(rows)))
+    assert prepared.train.ledger == Ledger(6, 3, {"identical-pair": 1, "missing-field": 1, "too-long": 1})
+    assert [row.id.row for row in prepared.train.rows] == [0, 4, 5]
+
+
+def test_a_training_set_that_ends_empty_is_an_error_with_the_reasons(write_preset):
+    rows = [{**row, "rejected": row["chosen"]} for row in pair_rows(3)]
+    with pytest.raises(PrepareError, match=r"None of the 3 training rows.*3 identical-pair"):
+        prepare(opened(write_preset(rows)))
+
+
+def test_exact_repeats_are_dropped_and_counted_only_where_asked_for(write_preset):
+    rows = pair_rows(3)
+    path = write_preset([*rows, rows[1], rows[0]])
+    assert prepare(opened(path)).train.ledger.kept == 5
+    prepared = prepare(opened(path, "dataset_exact_deduplication=true"))
+    assert prepared.train.ledger == Ledger(5, 3, {"duplicate-row": 2})
+    assert [row.id.row for row in prepared.train.rows] == [0, 1, 2]
+
+
+def test_kept_steps_come_back_as_they_were_encoded(write_preset):
+    rows = steps_rows(4)
+    rows[1]["labels"] = [0.25, 1]
+    rows[2]["labels"] = [None, False]
+    preset = opened(write_preset(rows, kind="process_reward_model"))
+    encoded = [encoded for _, _, encoded in encode_rows(preset, "train")]
+    kept = prepare(preset).train.rows
+    assert [row.encoding for row in kept] == [row.encoding for row in encoded]
+    assert [[type(label) for label in row.encoding.labels] for row in kept] == [
+        [type(label) for label in row.encoding.labels] for row in encoded
+    ]
+
+
+def test_kept_pairs_come_back_as_they_were_encoded(write_preset):
+    rows = [{**row, "margin": 0.5} for row in pair_rows(3)]
+    preset = opened(write_preset(rows, "    type: bradley_terry\n"))
+    encoded = [encoded for _, _, encoded in encode_rows(preset, "train")]
+    kept = prepare(preset).train.rows
+    assert [row.encoding for row in kept] == [row.encoding for row in encoded]
+    assert kept.lengths().tolist() == [len(row.encoding.chosen_ids) + len(row.encoding.rejected_ids) for row in encoded]
+
+
+def test_last_step_only_spares_the_held_out_rows(write_preset):
+    path = write_preset(
+        steps_rows(10), "    train_on_last_step_only: true\nval_set_size: 3\n", kind="process_reward_model"
+    )
+    preset = opened(path)
+    judged = {
+        split: {sum(label != -100 for label in e.encoding.labels) for _, _, e in encode_rows(preset, split)}
+        for split in ("train", "eval")
+    }
+    assert judged == {"train": {1}, "eval": {2}}
+
+
+def test_the_cache_notices_a_file_that_changed(write_preset):
+    cache = OpenCache()
+    path = write_preset(pair_rows(3))
+    assert len(opened(path, cache=cache).train) == 3
+    first = opened(path, cache=cache).tokenizer
+    write_preset(pair_rows(5))
+    assert len(opened(path, cache=cache).train) == 5
+    assert opened(path, cache=cache).tokenizer is first
