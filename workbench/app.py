@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.text import Text
+from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from workbench.drafts import Draft
     from workbench.screens.dialog import Trouble
 
+AFTER_PAINT = 0.02
+"""Seconds after mounting, by which the first picture stands."""
 VALIDATE_AFTER = 0.05
 """Seconds without a keystroke before the preset is looked at."""
 KEEP_DRAFT_AFTER = 0.3
@@ -108,16 +112,31 @@ class WorkbenchApp(App[int]):
                 asyncio.get_running_loop().add_signal_handler(ending, self._end, 128 + ending)
         if self._first_preset is not None:
             self.switch_mode("preset")
-        self.call_after_refresh(self.run_worker, self._begin(), exit_on_error=False)
+        self.set_timer(AFTER_PAINT, self._begin)
 
+    @work(exit_on_error=False)
     async def _begin(self) -> None:
         if self._first_preset is not None:
             await self.open_preset(self._first_preset)
         elif not await self._offer_drafts() and self.state.last_preset and Path(self.state.last_preset).is_file():
             await self.open_preset(self.state.last_preset, go=False)
+        for mode in modes.MODES:
+            await asyncio.to_thread(mode.bring_in)
+        await self.inspector.__aenter__()
 
     def _end(self, code: int) -> None:
         self.exit(code, return_code=code)
+
+    def _fatal_error(self) -> None:
+        """A fault of ours: the traceback goes to a log, and one line of it to the terminal that is given back."""
+        self._keep_draft()
+        log = self.state_dir / "crash.log"
+        fault = traceback.format_exc()
+        with suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(fault, encoding="utf-8")
+        told = f"rm-workbench failed: {visible(fault.strip().splitlines()[-1])}\nUnsaved edits are kept. Details: {log}"
+        self.panic(Text(told))
 
     async def on_unmount(self) -> None:
         """Keep what is to be kept, and end the inspector."""
@@ -129,8 +148,9 @@ class WorkbenchApp(App[int]):
     async def action_quit(self) -> None:
         """Leave; ask first where there is something to decide."""
         if not any(worker.group == "quit" and not worker.is_finished for worker in self.workers):
-            self.run_worker(self._quit(), group="quit", exit_on_error=False)
+            self._quit()
 
+    @work(group="quit", exit_on_error=False)
     async def _quit(self) -> None:
         from workbench.leaving import may_leave
 
@@ -141,10 +161,7 @@ class WorkbenchApp(App[int]):
 
     async def action_go(self, mode: str) -> None:
         """Go to a mode by name: home, preset, inspect, check, train, runs."""
-        try:
-            await self.switch_mode(mode)
-        except ModuleNotFoundError as error:
-            self.report(f"{mode.capitalize()} is not there yet.", details=str(error))
+        await self.switch_mode(mode)
 
     # --- the preset ---
 
@@ -169,7 +186,7 @@ class WorkbenchApp(App[int]):
         kept = self.state.selections.get(str(session.path))
         self.selection = Selection("eval" if kept and kept[0] == "eval" else "train", kept[1] if kept else 0)
         self.remember()
-        self._validate_soon(0)
+        self._validate(0)
         if go:
             await self.action_go("preset")
 
@@ -177,7 +194,7 @@ class WorkbenchApp(App[int]):
         """The preset's text is now `text`: looked at shortly, not saved."""
         if text != self.session.text:
             self.session = replace(self.session, text=text, checked=False)
-            self._validate_soon(VALIDATE_AFTER)
+            self._validate(VALIDATE_AFTER)
             self._keep_draft_soon()
 
     def saved(self, path: Path, text: str, *, revert: bool = False) -> None:
@@ -195,7 +212,7 @@ class WorkbenchApp(App[int]):
         )
         self.state.last_preset = str(path)
         self.remember()
-        self._validate_soon(0)
+        self._validate(0)
         self._keep_draft_soon()
 
     def give_up_edits(self) -> None:
@@ -223,7 +240,7 @@ class WorkbenchApp(App[int]):
                 case "restore":
                     if not Path(draft.path).is_file():
                         self.session = Session(Path(draft.path), draft.text)
-                        self._validate_soon(0)
+                        self._validate(0)
                         await self.action_go("preset")
                     else:
                         await self.open_preset(draft.path)
@@ -260,9 +277,7 @@ class WorkbenchApp(App[int]):
         self._draft_due = False
         drop_drafts(self.state_dir, path, os.getpid())
 
-    def _validate_soon(self, seconds: float) -> None:
-        self.run_worker(self._validate(seconds), group="validate", exclusive=True, exit_on_error=False)
-
+    @work(group="validate", exclusive=True, exit_on_error=False)
     async def _validate(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         session = self.session

@@ -18,10 +18,14 @@ class Mode:
     purpose: str
 
     def open(self) -> Screen[Any]:
-        """A new screen of this mode; its module is imported here and not before."""
-        module, _, name = self.screen.partition(":")
-        screen: Screen[Any] = getattr(import_module(module), name)()
+        """A new screen of this mode."""
+        screen: Screen[Any] = self.bring_in()()
         return screen
+
+    def bring_in(self) -> Any:
+        """The screen's class; its module is imported here and not before, in a thread once the first picture stands."""
+        module, _, name = self.screen.partition(":")
+        return getattr(import_module(module), name)
 
 
 MODES = (

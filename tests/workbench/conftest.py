@@ -132,6 +132,9 @@ class StandInInspector:
         self.restarts = 0
         self.closed = False
 
+    async def __aenter__(self):
+        return self
+
     async def describe(self, preset):
         if self.failure:
             return self.failure

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
@@ -15,9 +16,20 @@ from workbench.screens.base import WorkbenchScreen
 
 if TYPE_CHECKING:
     from engine.preset.names import NamedPreset
+    from engine.runs.summary import RunSummary
 
+RUNS_SHOWN = 12
+AFTER_PAINT = 0.01
+LOOK_AGAIN = 2.0
+"""Seconds between looks at the runs while the screen is in view."""
+SPARK = 16
+"""Columns of a run's curve."""
 GUIDE = "demo-pairs"
 """The preset that a newcomer is pointed to."""
+
+
+STATE_MARKS = {"finished": "✓", "stopped": "■", "failed": "✗", "crashed": "✗"}
+GUIDANCE = f"None yet. Enter on {GUIDE} to see it in a minute:\nits tokens beside it, then 5 to train."
 
 
 class HomeList(OptionList):
@@ -84,6 +96,7 @@ class HomeScreen(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self._presets: tuple[NamedPreset, ...] = ()
+        self._runs: list[RunSummary] | None = None
 
     def compose_body(self) -> ComposeResult:
         """The two lists and the machine."""
@@ -94,12 +107,13 @@ class HomeScreen(WorkbenchScreen):
             with Vertical(classes="column"):
                 yield Static("Recent runs", classes="heading")
                 yield HomeList(id="runs")
-                yield Static(id="guide")
+                yield Static(GUIDANCE, id="guide")
         yield Static(id="machine")
 
     def on_mount(self) -> None:
         """Look for presets and at the machine, once the first picture stands."""
-        self.call_after_refresh(self._look)
+        self.set_timer(AFTER_PAINT, self._look)
+        self.set_interval(LOOK_AGAIN, self._look_at_runs)
 
     def on_screen_resume(self) -> None:
         """Look again on coming back: files and runs may have changed."""
@@ -107,13 +121,32 @@ class HomeScreen(WorkbenchScreen):
             self._look()
 
     def _look(self) -> None:
-        self.run_worker(self._show_presets(), group="presets", exclusive=True, exit_on_error=False)
-        self.run_worker(self._show_machine(), group="machine", exclusive=True, exit_on_error=False)
+        self._show_presets()
+        self._look_at_runs()
+        self._show_machine()
 
+    def _look_at_runs(self) -> None:
+        if self.is_current and not any(w.group == "runs" and not w.is_finished for w in self.workers):
+            self._show_runs()
+
+    @work(group="runs", exit_on_error=False)
+    async def _show_runs(self) -> None:
+        runs = await asyncio.to_thread(_recent_runs)
+        if runs == self._runs:
+            return
+        self._runs = runs
+        listed = self.query_one("#runs", HomeList)
+        at = listed.highlighted
+        width = max((len(run.name) for run in runs), default=0)
+        listed.set_options(Option(run_line(run, min(width, 24)), id=f"r{at}") for at, run in enumerate(runs))
+        if runs:
+            listed.highlighted = min(at or 0, len(runs) - 1)
+        listed.disabled = not runs
+        self.query_one("#guide").display = not runs
+
+    @work(group="presets", exclusive=True, exit_on_error=False)
     async def _show_presets(self) -> None:
-        from engine.preset.names import list_presets
-
-        presets = await asyncio.to_thread(list_presets)
+        presets = await asyncio.to_thread(_presets)
         if presets == self._presets:
             return
         self._presets = presets
@@ -124,19 +157,17 @@ class HomeScreen(WorkbenchScreen):
         names = [str(preset.path.absolute()) for preset in presets]
         guide = next((at for at, preset in enumerate(presets) if preset.name == GUIDE), 0)
         listed.highlighted = names.index(last) if last in names else guide
-        self.query_one("#guide", Static).update(
-            Content(f"None yet. Enter on {GUIDE} to see it in a minute:\nits tokens beside it, then 5 to train.")
-        )
 
+    @work(group="machine", exclusive=True, exit_on_error=False)
     async def _show_machine(self) -> None:
-        from workbench.hardware import look_at_hardware
-
-        self.query_one("#machine", Static).update(Content(visible(str(await asyncio.to_thread(look_at_hardware)))))
+        self.query_one("#machine", Static).update(Content(visible(await asyncio.to_thread(_machine))))
 
     async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open what was chosen."""
         if event.option_list.id == "presets":
             await self.workbench.open_preset(str(self._presets[event.option_index].path))
+        elif self._runs:
+            await self.workbench.open_run(self._runs[event.option_index].path)
 
     async def action_open_in(self, mode: str) -> None:
         """Open the highlighted preset on another screen."""
@@ -145,15 +176,40 @@ class HomeScreen(WorkbenchScreen):
             await self.workbench.open_preset(str(self._presets[at].path), go=False)
             await self.workbench.action_go(mode)
 
+    @work(group="open", exclusive=True, exit_on_error=False)
+    async def _open(self, path: str) -> None:
+        await self.workbench.open_preset(path)
+
     async def action_open_file(self) -> None:
         """Ask for a path, and open it."""
         from workbench.screens.dialog import AskText
 
         def opened(path: str | None) -> None:
             if path:
-                self.run_worker(self.workbench.open_preset(path), exit_on_error=False)
+                self._open(path)
 
         self.app.push_screen(AskText("Open a preset", "Path of a YAML file:"), opened)
+
+
+# These three bring in the engine's modules, which takes a while: they are called in a thread.
+
+
+def _presets() -> "tuple[NamedPreset, ...]":
+    from engine.preset.names import list_presets
+
+    return list_presets()
+
+
+def _recent_runs() -> "list[RunSummary]":
+    from engine.runs.summary import list_runs
+
+    return list_runs()[:RUNS_SHOWN]
+
+
+def _machine() -> str:
+    from workbench.hardware import look_at_hardware
+
+    return str(look_at_hardware())
 
 
 def _preset_line(preset: "NamedPreset", width: int) -> Content:
@@ -166,4 +222,30 @@ def _preset_line(preset: "NamedPreset", width: int) -> Content:
         (f"{preset.origin:<9}", "$quiet"),
         "  ",
         visible(preset.description),
+    )
+
+
+def run_line(run: "RunSummary", width: int) -> Content:
+    """A run in one line: whether it goes on, its name, state, curve of the loss, and last numbers."""
+    from workbench.widgets.spark import spark_of
+
+    name = visible(run.name)
+    name = (name if len(name) <= width else name[: width - 1] + "…").ljust(width)
+    mark, style = ("●", "$success") if run.live else (STATE_MARKS.get(run.state.value, "·"), "$quiet")
+    if run.state.value in {"failed", "crashed"}:
+        style = "$text-error"
+    accuracy = run.eval_accuracy if run.eval_accuracy is not None else run.accuracy
+    numbers = [f"loss {run.loss:.3f}"] if run.loss is not None else []
+    numbers += [f"acc {accuracy:.3f}"] if accuracy is not None else []
+    if run.live and run.step is not None and run.total_steps:
+        numbers.insert(0, f"{run.step}/{run.total_steps}")
+    return Content.assemble(
+        (f" {mark} ", style),
+        (name, "bold"),
+        "  ",
+        (f"{run.state.value:<10}", style),
+        "  ",
+        (spark_of(list(run.series[-SPARK:])).ljust(SPARK), "$primary"),
+        "  ",
+        "  ".join(numbers),
     )

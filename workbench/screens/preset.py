@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
@@ -111,13 +111,15 @@ class PresetScreen(WorkbenchScreen):
 
     # --- saving ---
 
-    def action_save(self) -> None:
+    @work(group="save", exclusive=True, exit_on_error=False)
+    async def action_save(self) -> None:
         """Write the file. A built-in preset is copied to the current folder instead."""
-        self.run_worker(save(self.workbench), group="save", exclusive=True, exit_on_error=False)
+        await save(self.workbench)
 
-    def action_save_as(self) -> None:
+    @work(group="save", exclusive=True, exit_on_error=False)
+    async def action_save_as(self) -> None:
         """Ask for a file, and write it."""
-        self.run_worker(save_as(self.workbench), group="save", exclusive=True, exit_on_error=False)
+        await save_as(self.workbench)
 
     async def action_revert(self) -> None:
         """Back to what the file holds now."""

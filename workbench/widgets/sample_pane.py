@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -88,7 +89,7 @@ class SamplePane(Vertical):
             if session.checked:
                 self._say(Content("A sample is shown here as soon as the preset is valid."))
         elif self._shown != (session.loaded.text, app.selection):
-            self.run_worker(self._encode(session, app.selection), group="encode", exclusive=True, exit_on_error=False)
+            self._encode(session, app.selection)
 
     def action_step(self, by: int) -> None:
         """Go to the next or previous sample: of this row, then of the next one."""
@@ -101,6 +102,7 @@ class SamplePane(Vertical):
         if row >= 0 and not (self._rows and self._rows.total is not None and row >= self._rows.total):
             self._workbench.selection = Selection(selection.split, row)
 
+    @work(group="encode", exclusive=True, exit_on_error=False)
     async def _encode(self, session: Session, selection: Selection) -> None:
         await asyncio.sleep(ENCODE_AFTER)
         preset = session.preset_text
