@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from engine.error import EngineError
 from engine.events.reader import EventReader
@@ -35,7 +36,7 @@ class News:
 
 
 class Follower:
-    """Reads what is new in a run's folder. One thread at a time; cheap when nothing is."""
+    """Reads what is new in a run's folder. Threads take turns; cheap when nothing is new."""
 
     def __init__(self, folder: Path) -> None:
         self.run = RunFolder(folder)
@@ -43,9 +44,14 @@ class Follower:
         self._restarts = 0
         self._asked = 0.0
         self._last: Status | None = None
+        self._lock = Lock()
 
     def read(self, want_log: bool = False) -> News:
         """What is new since the last call."""
+        with self._lock:
+            return self._read(want_log)
+
+    def _read(self, want_log: bool) -> News:
         before = self._reader.offset
         records = self._reader.read(TICK_BYTES)
         anew = self._reader.restarts != self._restarts

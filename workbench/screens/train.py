@@ -169,7 +169,8 @@ class TrainScreen(WorkbenchScreen):
             await asyncio.sleep(0.005 if news.more else TICK)
 
     def _keep(self, follower: Follower, reading: "asyncio.Future[News]") -> None:
-        if follower is self._follower and not reading.cancelled() and reading.exception() is None:
+        still = follower is self._follower and self.is_attached
+        if still and not reading.cancelled() and reading.exception() is None:
             self.run_view.take(reading.result())
 
     @work(group="stop", exclusive=True, exit_on_error=False)
