@@ -412,7 +412,8 @@ _TABLE: tuple[Code, ...] = (
         WARNING,
         "data set",
         "rows of the evaluation set are in the training set",
-        "The same prompt or sample is in both, so that the evaluation measures memory.",
+        "The same prompt or sample is in both, so that the evaluation measures memory. A prompt that a great many rows "
+        "share is an instruction, and does not count.",
         "Split by prompt, not by row. Take the prompts of the evaluation set out of the training set.",
         "one prompt with four pairs, three in train and one in eval",
     ),

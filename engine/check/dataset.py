@@ -71,13 +71,18 @@ def _side_digest(side: Side) -> int:
     return digest_of(answer_text(side))
 
 
+GENERIC_PROMPT = 64
+"""A prompt with more training samples than this (or one in 200 of them) is an instruction that many rows share."""
+
+
 class Repetitions:
     """Samples that occur more than once, or contradict each other, in training; and those evaluation shares with it."""
 
     def __init__(self, pairs: bool) -> None:
         self._pairs = pairs
         self._first: dict[tuple[int | None, int, int], RowPlace] = {}
-        self._prompts: set[int] = set()
+        self._prompts: Counter[int] = Counter()
+        self._train_samples = 0
         self._contents: dict[tuple[int | None, int], tuple[bytes, RowPlace]] = {}
         self._copies: list[RowPlace] = []
         self._conflicts: dict[RowPlace, None] = {}
@@ -91,12 +96,13 @@ class Repetitions:
         if split == "eval":
             self._eval_samples += 1
             whole = key in self._first
-            if whole or (identity.prompt is not None and identity.prompt in self._prompts):
+            if whole or self._is_trained_on(identity.prompt):
                 self._leaks.append(place)
                 self._whole_leaks += whole
             return
+        self._train_samples += 1
         if identity.prompt is not None:
-            self._prompts.add(identity.prompt)
+            self._prompts[identity.prompt] += 1
         if key in self._first:
             self._copies.append(place)
             return
@@ -110,6 +116,11 @@ class Repetitions:
             classes, first = self._contents.setdefault(content, (identity.classes, place))
             if any({one, other} == {0, 1} for one, other in zip(classes, identity.classes, strict=False)):
                 self._conflicts |= {first: None, place: None}
+
+    def _is_trained_on(self, prompt: int | None) -> bool:
+        """Whether training has the prompt, and not as an instruction that many rows share: that gives nothing away."""
+        generic = max(GENERIC_PROMPT, self._train_samples // 200)
+        return prompt is not None and 0 < self._prompts[prompt] <= generic
 
     def findings(self) -> Iterator[SetFinding]:
         """Duplicates, conflicts and leaks."""

@@ -17,7 +17,7 @@ from engine.inspector.messages import CheckReport, FindingSummary, Progress, Spl
 from engine.prepare import CHUNK, Opened, encode_rows
 
 SHOWN_ROWS = 100
-LEXICAL_PAIRS = 20_000
+LEXICAL_PAIRS = 8_000
 """How many pairs, evenly spaced, the search for lexical shortcuts looks at."""
 
 
@@ -83,7 +83,7 @@ def check(
     `progress` hears of every `CHUNK` samples. Raises Cancelled (engine.prepare).
     """
     pairs = opened.loaded.preset.model_kind == "pair"
-    gathered = Gathered(DataSetChecks(pairs, lexical_stride=1 + len(opened.train) // LEXICAL_PAIRS))
+    gathered = Gathered(DataSetChecks(pairs, lexical_stride=max(1, len(opened.train) // LEXICAL_PAIRS)))
     for split in ("train", "eval"):
         _gather(gathered, opened, split, progress, cancelled)
     return report(gathered, opened.loaded.preset.sequence_len)

@@ -107,6 +107,13 @@ def test_a_shared_system_message_or_a_missing_prompt_is_no_leak():
     assert findings(train, held_out) == {}
 
 
+def test_an_instruction_that_all_rows_share_is_no_leak_but_an_equal_row_is():
+    train = [chat_pair("Write a sentence.", f"a{i}", f"b{i}") for i in range(100)]
+    assert findings(train, [chat_pair("Write a sentence.", "c", "d")]) == {}
+    found = findings(train, [chat_pair("Write a sentence.", "c", "d"), train[7]])
+    assert found["eval-leak"].rows == [(1, 1)]
+
+
 def test_margins_in_some_rows_only():
     found = findings([text_pair("q1", "a", "b", 1.0), text_pair("q2", "a", "b"), text_pair("q3", "a", "b", 0.0)])
     assert set(found) == {"margin-missing"}
