@@ -213,7 +213,10 @@ def _line(event: Event) -> Text | None:
 
 
 def _phase_text(event: PhaseEvent) -> str:
-    return f"{event.phase}: {visible(event.message)}" if event.message else event.phase
+    if not event.message:
+        return event.phase
+    message = visible(event.message)
+    return message if message.startswith(event.phase) else f"{event.phase}: {message}"
 
 
 def _start_text(start: Start) -> str:

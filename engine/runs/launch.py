@@ -15,13 +15,14 @@ from typing import Any
 import psutil
 
 from engine.entry import engine_command, engine_environment
+from engine.events.reader import read_tail
 from engine.events.schema import End, PhaseEvent
 from engine.events.writer import EventWriter
 from engine.preset.load import load_preset
 from engine.preset.schema import Preset
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
-from engine.runs.lock import INHERITED, take_lock
+from engine.runs.lock import INHERITED, TIME_TO_END, take_lock
 from engine.runs.manifest import update_manifest
 from engine.runs.process import MARK, host, identity
 
@@ -37,7 +38,9 @@ def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
     run is alive, or cannot be started.
     """
     arguments = list(command) if command is not None else trainer_command(run)
-    lock = take_lock(run.path)
+    last = read_tail(run.events)
+    over = bool(last) and isinstance(last[-1].event, End)
+    lock = take_lock(run.path, TIME_TO_END if over else 0.5)
     try:
         launch_id = uuid.uuid4().hex
         manifest = run.manifest()

@@ -15,6 +15,8 @@ from engine.runs.error import RunError
 FILE = "lock"
 INHERITED = "RM_WORKBENCH_LOCK"
 """The environment variable in which a launched process finds the descriptor that holds the lock since its birth."""
+TIME_TO_END = 20.0
+"""Seconds that a trainer may take from its end event to its end: it frees memory, and closes trackers."""
 
 
 def hold_lock(run_dir: Path) -> int:
@@ -37,15 +39,16 @@ def hold_lock(run_dir: Path) -> int:
     return descriptor
 
 
-def take_lock(run_dir: Path) -> int:
+def take_lock(run_dir: Path, patience: float = 0.5) -> int:
     """Take the run's lock against everyone else, to hand it to the process about to be launched, or to remove the run.
 
-    Returns the descriptor; closing it gives the lock back, unless a child has inherited it. Raises RunError if the
-    run is alive.
+    `patience` is how many seconds to wait for it: a trainer that has written its end event still takes a moment to
+    end. Returns the descriptor; closing it gives the lock back, unless a child has inherited it. Raises RunError if
+    the run is alive.
     """
     descriptor = _open(run_dir / FILE)
     # Turning an exclusive lock into a shared one is not atomic: whoever got in between is noticed by the second call.
-    if not _flock(descriptor, fcntl.LOCK_EX) or not _flock(descriptor, fcntl.LOCK_SH):
+    if not _flock(descriptor, fcntl.LOCK_EX, patience) or not _flock(descriptor, fcntl.LOCK_SH):
         os.close(descriptor)
         raise _taken(run_dir)
     return descriptor

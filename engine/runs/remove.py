@@ -6,7 +6,7 @@ import shutil
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
 from engine.runs.index import forget
-from engine.runs.lock import take_lock
+from engine.runs.lock import TIME_TO_END, take_lock
 from engine.runs.state import run_status
 
 
@@ -15,7 +15,7 @@ def remove_run(run: RunFolder) -> None:
     status = run_status(run)
     if status.state.live or status.workers_left:
         raise RunError("the run is alive", str(run.path), "stop or kill it first")
-    lock = take_lock(run.path)
+    lock = take_lock(run.path, TIME_TO_END)
     try:
         shutil.rmtree(run.path)
     except OSError as error:

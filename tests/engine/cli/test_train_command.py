@@ -224,3 +224,23 @@ def test_a_terminal_gets_a_progress_bar_and_the_same_result():
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert re.search(r"training .*\d+/40 +loss \d\.\d{3} +accuracy \d\.\d{3}", text)
     assert re.search(r"held-out accuracy +0\.875", text)
+
+
+def test_the_real_trainer_trains_the_demo(tmp_path, monkeypatch):
+    monkeypatch.setenv("RM_WORKBENCH_CACHE", str(tmp_path / "cache"))
+    small = ["datasets.0.split=test", "max_steps=4", "save_steps=2", "saves_per_epoch=null", "num_threads=1"]
+    command = [sys.executable, "-m", "engine", "train", "demo-pairs", "--name", "real", "--json"]
+    for override in [*small, "micro_batch_size=4", "logging_steps=1"]:
+        command += ["--set", override]
+    trained = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    events = [json.loads(line) for line in trained.stdout.splitlines()]
+    by_kind = {event["kind"]: event for event in events}
+    run = find_run("real")
+    assert by_kind["end"]["status"] == "finished"
+    assert [event["step"] for event in events if event["kind"] == "metric"] == [1, 2, 3, 4]
+    assert by_kind["start"]["digest"] == run.manifest().digest
+    assert by_kind["start"]["ledger"] == run.manifest().ledger
+    assert 0 <= by_kind["eval"]["values"]["eval_accuracy"] <= 1
+    assert (run.model / "model.safetensors").is_file()
+    assert run_state(run) is State.FINISHED

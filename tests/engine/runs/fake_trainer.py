@@ -61,6 +61,8 @@ def main(run_dir, behaviour, steps=40):
     writer.write(Eval(steps, {"eval_accuracy": 0.875, "eval_length_baseline": 0.5}))
     (run_dir / "model").mkdir(exist_ok=True)
     writer.write(End("finished", f"{steps} steps"))
+    if behaviour == "lingers":
+        time.sleep(1.5)
     return 0
 
 

@@ -375,3 +375,12 @@ def test_on_a_file_system_without_locks_runs_live_and_crash_all_the_same(run, tr
     wait_for(lambda: not leader_alive(run.manifest()))
     status = run_status(run)
     assert (status.state, status.workers_left) == (State.CRASHED, False)
+
+
+def test_a_run_that_has_said_its_end_may_be_resumed_and_removed_while_its_process_lingers(run, trainer):
+    for _ in range(2):
+        launch(run, trainer(run, "lingers", steps=4))
+        assert wait_until_over(run, 15)
+        assert is_locked(run.path)
+    remove_run(run)
+    assert not run.path.exists()
