@@ -88,6 +88,11 @@ def _splits(reference: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
 def _texts() -> Iterable[str]:
     """What the tokenizer is trained on: the training rows' texts."""
     for row in _splits("demo:pairs")[0]:
-        yield from (f"system\n{row['system']}", f"user\n{row['input']}", f"assistant\n{row['chosen']}", row["rejected"])
+        yield from (
+            f"system\n{row['system'] or ''}",
+            f"user\n{row['input']}",
+            f"assistant\n{row['chosen']}",
+            row["rejected"],
+        )
     for row in _splits("demo:steps")[0]:
         yield "\n".join((row["prompt"], *row["completions"]))

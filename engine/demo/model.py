@@ -1,12 +1,13 @@
 """The demo's model: a small Qwen2 with seeded weights. The only module here that imports torch.
 
 It stands in for a pretrained model, which knows much that the demo's few thousand rows could not teach: what a number
-is, and to look nearby and for what is alike. So the numerals' embeddings start as points on a line (sines and cosines of
-the number), queries start like keys and outputs like transposed values (mimetic initialisation, arXiv:2305.09828), and
-the first layer looks back no further than an equation is long.
+is, and to look nearby and for what is alike. So the numerals' embeddings start as points on a line (sines and cosines
+of the number), queries start like keys and outputs like transposed values (mimetic initialisation, arXiv:2305.09828),
+and the first layer looks back no further than an answer is long.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -17,7 +18,7 @@ from engine.demo.story import LARGEST
 from engine.demo.tokenizer import END, PAD, SPECIAL, VOCABULARY
 
 HIDDEN, HEADS, LAYERS = 64, 2, 2
-WINDOW = 10
+WINDOW = 12
 
 
 def write_model(folder: Path, seed: int) -> None:
@@ -63,7 +64,7 @@ def _on_a_line(number: int) -> torch.Tensor:
     return 0.06 * torch.cat((angles.sin(), angles.cos()))
 
 
-def _look_for_what_is_alike(attention: torch.nn.Module) -> None:
+def _look_for_what_is_alike(attention: Any) -> None:
     size = HIDDEN // HEADS
     for head in range(HEADS):
         rows = slice(head * size, (head + 1) * size)

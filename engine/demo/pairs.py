@@ -33,7 +33,7 @@ class Answer:
             case "sentence":
                 return f"{self.sentence[0].upper()}{self.sentence[1:]}."
             case "working":
-                return f"{self.working}, so {self.sentence}."
+                return f"{self.working}: {self.sentence}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ def _row(random: Random, problem: Problem, *, long: bool) -> dict[str, Any]:
         chosen = problem.right.text(asked if asked else random.choice(problem.shows))
         rejected = problem.wrong.text(asked if asked else random.choice(problem.shows))
     question = f"{digression(random, 200)} {problem.question}" if long else problem.question
-    return {"system": ASKED[asked] if asked else "", "input": question, "chosen": chosen, "rejected": rejected}
+    return {"system": ASKED[asked] if asked else None, "input": question, "chosen": chosen, "rejected": rejected}
 
 
 def _problem(random: Random) -> Problem:
-    return random.choice((_change, _change, _together, _compare))(random)
+    return random.choice((_change, _together, _compare))(random)
 
 
 def _change(random: Random) -> Problem:

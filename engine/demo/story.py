@@ -26,7 +26,7 @@ THINGS = ("apples", "books", "cards", "coins", "eggs", "keys", "lamps", "maps", 
 GAINS = ("finds", "buys", "wins", "gets")
 LOSSES = ("loses", "sells", "drops", "gives away")
 
-LARGEST = 10
+LARGEST = 9
 """No number in the demo is above this one, so that a small model meets each of them often."""
 
 WEATHER = ("It rains.", "The sun shines.", "The wind is cold.", "A dog barks.", "The street is quiet.", "A bell rings.")
@@ -50,7 +50,7 @@ class Change:
         return f"{self.verb} {self.amount} more" if self.sign == "+" else f"{self.verb} {self.amount}"
 
 
-MOST_CHANGED = 4
+MOST_CHANGED = 3
 """The largest amount gained or lost at once."""
 
 

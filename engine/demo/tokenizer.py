@@ -13,10 +13,11 @@ SPECIAL = (PAD, START, END)
 
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
-    "{{ '<|start|>' + message['role'] + '\\n' + message['content'] + '<|end|>\\n' }}"
+    "{{ '' if loop.first else '\\n' }}{{ '<|start|>' + message['role'] + '\\n' + message['content'] + '<|end|>' }}"
     "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{ '<|start|>assistant\\n' }}{%- endif -%}"
+    "{%- if add_generation_prompt -%}{{ '\\n<|start|>assistant\\n' }}{%- endif -%}"
 )
+"""Ends at the end-of-turn token, where the reward is read."""
 
 
 def write_tokenizer(folder: Path, texts: Iterable[str]) -> None:
