@@ -22,7 +22,9 @@ from engine.runs.stop import kill, stop
 from engine.visible import visible
 
 SHOWN = ("loss", "accuracy", "balanced_accuracy", "margin", "learning_rate")
-"""The training metrics that a progress line has room for."""
+"""The training metrics that a line has room for."""
+ON_THE_BAR = ("loss", "accuracy")
+"""Those that fit beside a progress bar in 80 columns."""
 BASELINES = {"eval_length_baseline": "choosing by length alone", "eval_majority_baseline": "the majority class alone"}
 _STYLES = {"error": "red", "warning": "yellow", "info": "dim"}
 _BAR = 24
@@ -134,7 +136,7 @@ class _Bar:
         self._console = console
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=_BAR),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
             TimeRemainingColumn(compact=True),
@@ -159,14 +161,15 @@ class _Bar:
             total = event.total if event.total is not None else self._steps if training else None
             described = "training" if training else _phase_text(event)
             done = event.done if event.done is not None else self._progress.tasks[0].completed if training else 0
-            self._progress.update(self._task, description=described[:40], total=total, completed=done)
+            numbers = self._progress.tasks[0].fields["numbers"] if training else ""
+            self._progress.update(self._task, description=described[:32], total=total, completed=done, numbers=numbers)
         elif isinstance(event, Metric):
             self._progress.update(
                 self._task,
                 description="training",
                 total=self._steps,
                 completed=event.step,
-                numbers=_numbers(event.values),
+                numbers=_numbers({name: event.values[name] for name in ON_THE_BAR if name in event.values}),
             )
         line = _line(event)
         if line is not None:

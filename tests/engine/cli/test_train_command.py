@@ -208,7 +208,7 @@ def test_a_terminal_gets_a_progress_bar_and_the_same_result():
         stdin=other_end,
         stdout=other_end,
         stderr=other_end,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "30"},
     )
     os.close(other_end)
     shown = b""
