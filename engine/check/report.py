@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from engine.check.cache import recall, remember, report_key
 from engine.check.codes import CODES, advice, gravest_first
 from engine.check.dataset import DataSetChecks, RowPlace, SetFinding
 from engine.check.lengths import lengths, share
@@ -80,8 +81,20 @@ def check(
 ) -> CheckReport:
     """Check both splits of an opened preset: ledger, findings, lengths, statistics, the training set's digest.
 
-    `progress` hears of every `CHUNK` samples. Raises Cancelled (engine.prepare).
+    A report that was made before of the same data, preset and programs is given again. `progress` hears of every
+    `CHUNK` samples. Raises Cancelled (engine.prepare).
     """
+    key = report_key(opened)
+    known = recall(key) if key else None
+    if known:
+        return known
+    made = _check(opened, progress, cancelled)
+    if key:
+        remember(key, made)
+    return made
+
+
+def _check(opened: Opened, progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> CheckReport:
     pairs = opened.loaded.preset.model_kind == "pair"
     gathered = Gathered(DataSetChecks(pairs, lexical_stride=max(1, len(opened.train) // LEXICAL_PAIRS)))
     for split in ("train", "eval"):

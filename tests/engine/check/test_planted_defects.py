@@ -88,6 +88,11 @@ def bot(text):
     return {"role": "assistant", "content": text}
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RM_WORKBENCH_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def opened(tmp_path, model):
     """Opens rows (and evaluation rows) as a preset does."""
@@ -111,7 +116,9 @@ def opened(tmp_path, model):
 
 
 def write(path, rows):
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    text = "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
 
 
 def found(report: CheckReport) -> dict[str, list[int]]:
@@ -314,11 +321,51 @@ def test_findings_come_gravest_first_with_advice(opened):
 
 def test_progress_is_told_and_a_cancel_is_heard(opened):
     data = opened(columns(30), **CHAT)
+    with pytest.raises(Cancelled):
+        check(data, cancelled=lambda: True)
     told = []
     check(data, told.append)
     assert [(progress.done, progress.total) for progress in told][-1] == (30, 30)
-    with pytest.raises(Cancelled):
-        check(data, told.append, lambda: True)
+
+
+def test_a_second_check_of_the_same_is_given_at_once(opened, monkeypatch):
+    rows = [*columns(30), PLANTED_COLUMNS["identical-pair"]]
+    first = check(opened(rows, **CHAT))
+    monkeypatch.setattr("engine.check.report.encode_rows", lambda *_, **__: pytest.fail("checked again"))
+    assert check(opened(rows, **CHAT)) == first
+
+
+@pytest.mark.parametrize("change", ["rows", "preset", "template", "tokenizer", "programs"])
+def test_a_check_of_anything_else_is_made_anew(opened, monkeypatch, change):
+    rows = columns(30)
+    first = check(opened(rows, **CHAT))
+    told = []
+    settings = dict(CHAT)
+    if change == "rows":
+        rows = [*rows, PLANTED_COLUMNS["identical-pair"]]
+    elif change == "preset":
+        settings["excess_length_strategy"] = "truncate"
+    elif change == "template":
+        settings |= {"chat_template": "jinja", "chat_template_jinja": TEMPLATE + " "}
+    elif change == "tokenizer":
+        settings["special_tokens"] = {"pad_token": "<|start|>"}
+    else:
+        monkeypatch.setattr("engine.check.cache._programs", lambda: "another version")
+    second = check(opened(rows, **settings), told.append)
+    assert told
+    assert (second == first) == (change in ("preset", "tokenizer", "programs"))
+
+
+def test_a_cache_that_cannot_be_used_is_done_without(opened, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RM_WORKBENCH_CACHE", str(tmp_path / "file"))
+    assert check(opened(columns(5), **CHAT)).kept == 5
+    monkeypatch.setenv("RM_WORKBENCH_CACHE", str(tmp_path))
+    data = opened(columns(5), **CHAT)
+    first = check(data)
+    (kept,) = (tmp_path / "checks").iterdir()
+    kept.write_text("{broken")
+    assert check(data) == first
 
 
 def test_any_rows_are_accounted_for(opened):
