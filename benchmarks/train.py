@@ -1,0 +1,326 @@
+"""Training against TRL's RewardTrainer and PRMTrainer: the same rows, batches, steps and model, interleaved.
+
+    python benchmarks/train.py pairs --trl DIR      DIR holds trl (pip install --no-deps --target DIR trl)
+    python benchmarks/train.py steps --trl DIR      TRL 1.8.0 is the last that has a PRM trainer
+
+Every contestant trains a fresh copy of one random Qwen2 on the same token ids, in turns, several times. Compared is the
+CPU time of the training alone (wall time beside it), as the median over the turns; the losses of every step must agree
+to 1e-5, or the script fails. "sorted" is TRL grouping rows by length, its strongest setting on a CPU, whose batches
+therefore differ. The token ratio is what padding computes over what a pack computes: what is above it comes from
+attention and from the last layer, and shrinks with the model's depth and width.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+VOCABULARY = 2000
+PAD = 0
+
+
+class Workload(NamedTuple):
+    """Lengths in tokens, as (lowest, highest), drawn log-uniformly."""
+
+    prompt: tuple[int, int]
+    answer: tuple[int, int]
+    answers: int = 2
+
+
+PAIRS = {
+    "short prompts": Workload((15, 60), (20, 200)),
+    "long multi-turn": Workload((200, 700), (30, 250)),
+    "HH-like": Workload((60, 500), (15, 150)),
+    "K=4 ranked": Workload((60, 250), (20, 200), answers=4),
+}
+STEPS = {
+    "alone": Workload((40, 150), (60, 400), answers=1),
+    "4 traces": Workload((40, 150), (60, 400), answers=4),
+    "8 traces": Workload((40, 150), (60, 400), answers=8),
+}
+
+
+class Measured(NamedTuple):
+    """One training: seconds of CPU and of the clock, the loss of each step, positions that went through the model."""
+
+    cpu: float
+    wall: float
+    losses: list[float]
+    computed: int
+
+
+def main() -> None:
+    """Run the workloads asked for and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("pairs", "steps"))
+    parser.add_argument("--trl", type=Path, help="folder that trl was installed into")
+    parser.add_argument("--workloads", nargs="*", help="some of the workloads")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--optimizer-steps", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=16, help="rows a step")
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    if options.trl:
+        sys.path.insert(0, str(options.trl))
+
+    import torch
+    import transformers
+    import trl
+
+    torch.set_num_threads(options.threads)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    print(f"TRL {trl.__version__}, transformers {transformers.__version__}, torch {torch.__version__}; ", end="")
+    print(f"hidden {options.hidden}, {options.layers} layers, fp32, {options.threads} thread(s), batch {options.batch}")
+    print(f"{'workload':<18}{'ours CPU s':>12}{'TRL':>9}{'sorted':>9}{'ratio':>8}{'sorted':>8}{'wall':>8}{'tokens':>8}", end="")
+    print(f"{'spread':>9}{'loss apart':>12}")
+    everything = PAIRS if options.kind == "pairs" else STEPS
+    for name in options.workloads or everything:
+        compare(name, everything[name], options)
+
+
+def compare(name: str, workload: Workload, options: argparse.Namespace) -> None:
+    """One row of the table."""
+    rows = (draw_pairs if options.kind == "pairs" else draw_steps)(workload, options.batch * options.optimizer_steps)
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(Path(folder), options)
+        contestants: dict[str, Callable[[], Measured]] = {
+            "ours": lambda: train_ours(rows, Path(folder), options),
+            "TRL": lambda: train_trl(rows, Path(folder), options, "sequential"),
+            "sorted": lambda: train_trl(rows, Path(folder), options, "group_by_length"),
+        }
+        results: dict[str, list[Measured]] = {contestant: [] for contestant in contestants}
+        for turn in range(options.turns):
+            order = list(contestants)
+            for contestant in order if turn % 2 == 0 else order[::-1]:
+                results[contestant].append(contestants[contestant]())
+    cpu = {contestant: statistics.median(m.cpu for m in turns) for contestant, turns in results.items()}
+    wall = {contestant: statistics.median(m.wall for m in turns) for contestant, turns in results.items()}
+    ours, theirs = results["ours"][0], results["TRL"][0]
+    apart = max(abs(a - b) for a, b in zip(ours.losses, theirs.losses, strict=True))
+    spread = max((max(m.cpu for m in turns) / min(m.cpu for m in turns) for turns in results.values()))
+    print(
+        f"{name:<18}{cpu['ours']:>12.2f}{cpu['TRL']:>9.2f}{cpu['sorted']:>9.2f}"
+        f"{cpu['TRL'] / cpu['ours']:>7.2f}x{cpu['sorted'] / cpu['ours']:>7.2f}x{wall['TRL'] / wall['ours']:>7.2f}x"
+        f"{theirs.computed / ours.computed:>7.2f}x{spread:>8.2f}x{apart:>12.1e}",
+        flush=True,
+    )
+    if apart > 1e-5:
+        raise SystemExit(f"{name}: the losses differ by {apart:.1e}: {ours.losses} against {theirs.losses}")
+
+
+def draw_length(rng: random.Random, bounds: tuple[int, int]) -> int:
+    """A length between the bounds, log-uniform: many short ones, few long ones."""
+    low, high = bounds
+    return round(low * (high / low) ** rng.random())
+
+
+def draw_tokens(rng: random.Random, count: int) -> list[int]:
+    """Random token ids, the padding token left out."""
+    return [rng.randrange(1, VOCABULARY) for _ in range(count)]
+
+
+def draw_pairs(workload: Workload, count: int) -> list[dict[str, Any]]:
+    """Rows of chosen_ids and rejected_ids; K ranked answers give K(K-1)/2 pairs, together."""
+    rng = random.Random(0)
+    rows: list[dict[str, Any]] = []
+    while len(rows) < count:
+        prompt = draw_tokens(rng, draw_length(rng, workload.prompt))
+        answers = [prompt + draw_tokens(rng, draw_length(rng, workload.answer)) for _ in range(workload.answers)]
+        rows += [
+            {"chosen_ids": answers[i], "rejected_ids": answers[j]}
+            for i in range(len(answers))
+            for j in range(i + 1, len(answers))
+        ]
+    return rows[:count]
+
+
+def draw_steps(workload: Workload, count: int) -> list[dict[str, Any]]:
+    """Rows of input_ids and labels; the traces of one prompt together."""
+    rng = random.Random(0)
+    rows: list[dict[str, Any]] = []
+    while len(rows) < count:
+        prompt = draw_tokens(rng, draw_length(rng, workload.prompt))
+        for _ in range(workload.answers):
+            ids, labels = prompt.copy(), [-100] * len(prompt)
+            target = len(prompt) + draw_length(rng, workload.answer)
+            while len(ids) < target:
+                step = draw_tokens(rng, rng.randint(10, 40))
+                ids += step
+                labels += [-100] * (len(step) - 1) + [rng.randint(0, 1)]
+            rows.append({"input_ids": ids, "labels": labels})
+    return rows[:count]
+
+
+def save_model(folder: Path, options: argparse.Namespace) -> None:
+    """A random Qwen2 and a tokenizer that gives it a padding token."""
+    import torch
+    from tokenizers import Tokenizer, models
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+    from transformers import PreTrainedTokenizerFast, Qwen2Config
+
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=VOCABULARY,
+        hidden_size=options.hidden,
+        intermediate_size=options.hidden * 4,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.hidden // 64,
+        num_key_value_heads=max(1, options.hidden // 128),
+        max_position_embeddings=4096,
+        pad_token_id=PAD,
+        classifier_dropout=0.0,
+        num_labels=1 if options.kind == "pairs" else 2,
+    )
+    auto = AutoModelForSequenceClassification if options.kind == "pairs" else AutoModelForTokenClassification
+    auto.from_config(config).save_pretrained(folder)
+    end = "<|endoftext|>"
+    words = {"<pad>": PAD, end: 1, **{f"w{i}": i for i in range(2, VOCABULARY)}}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel(words, unk_token=end)), pad_token="<pad>", eos_token=end
+    )
+    tokenizer.save_pretrained(folder)
+
+
+def train_ours(rows: list[dict[str, Any]], folder: Path, options: argparse.Namespace) -> Measured:
+    """Through the engine's trainer, as a run would."""
+    from transformers import AutoTokenizer
+
+    from engine.batch.pack import PackCollator
+    from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
+    from engine.model.load import load_model
+    from engine.model.packing import choose_packing
+    from engine.model.precision import choose_precision
+    from engine.preset.schema import Preset
+    from engine.sample import SampleId
+    from engine.trainer.arguments import plan, training_arguments
+    from engine.trainer.train import Objective, RewardTrainer
+
+    def encode(row: dict[str, Any]) -> PairEncoding | StepsEncoding:
+        if "labels" in row:
+            return StepsEncoding(row["input_ids"], row["labels"])
+        chosen, rejected = row["chosen_ids"], row["rejected_ids"]
+        return PairEncoding(chosen, rejected, len(chosen) - 1, len(rejected) - 1, 0)
+
+    encoded = [EncodedRow(SampleId(0, i), encode(row), None) for i, row in enumerate(rows)]
+    kind = "reward_model" if options.kind == "pairs" else "process_reward_model"
+    preset = Preset.model_validate(
+        {
+            "base_model": str(folder),
+            kind: True,
+            "datasets": [{"path": "-"}],
+            "device": "cpu",
+            "bf16": False,
+            "micro_batch_size": options.batch,
+            "learning_rate": 1e-4,
+            "lr_scheduler": "linear",
+            "optimizer": "adamw_torch",
+            "logging_steps": 1,
+        }
+    )
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    precision = choose_precision(preset)
+    loaded = load_model(preset, folder, tokenizer, precision)
+    packing = choose_packing(loaded.model, preset, "cpu", PAD)
+    assert packing.pruned, packing.reason
+    computed = 0
+    collate = PackCollator()
+
+    def counted(slots: Any) -> Any:
+        nonlocal computed
+        batch = collate(slots)
+        computed += batch["computed"]
+        return batch
+
+    trainer = RewardTrainer(
+        model=loaded.model,
+        args=_without_saving(training_arguments(preset, folder / "ours", plan(preset, len(rows), 1), precision)),
+        collate=counted,
+        train_rows=encoded,
+        eval_rows=None,
+        objective=Objective(),
+        order_seed=None,
+        tokenizer=tokenizer,
+    )
+    return _measure(trainer, lambda: computed)
+
+
+def train_trl(rows: list[dict[str, Any]], folder: Path, options: argparse.Namespace, strategy: str) -> Measured:
+    """Through TRL, on the same token ids."""
+    from datasets import Dataset
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+
+    common: dict[str, Any] = {
+        "output_dir": str(folder / "trl"),
+        "per_device_train_batch_size": options.batch,
+        "learning_rate": 1e-4,
+        "lr_scheduler_type": "linear",
+        "optim": "adamw_torch",
+        "num_train_epochs": 1,
+        "bf16": False,
+        "use_cpu": True,
+        "gradient_checkpointing": False,
+        "logging_steps": 1,
+        "report_to": [],
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "max_length": 4096,
+        "train_sampling_strategy": strategy,
+    }
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if options.kind == "pairs":
+        from trl import RewardConfig, RewardTrainer
+
+        if strategy == "group_by_length":
+            rows = [row | {"length": max(len(row["chosen_ids"]), len(row["rejected_ids"]))} for row in rows]
+            common |= {"length_column_name": "length", "remove_unused_columns": False}
+        model = AutoModelForSequenceClassification.from_pretrained(folder)
+        trainer: Any = RewardTrainer(
+            model=model, args=RewardConfig(**common), train_dataset=Dataset.from_list(rows), processing_class=tokenizer
+        )
+    else:
+        from trl.experimental.prm import PRMConfig, PRMTrainer
+
+        model = AutoModelForTokenClassification.from_pretrained(folder)
+        trainer = PRMTrainer(
+            model=model, args=PRMConfig(**common), train_dataset=Dataset.from_list(rows), processing_class=tokenizer
+        )
+    computed = 0
+    collate = trainer.data_collator
+
+    def counted(examples: Any) -> Any:
+        nonlocal computed
+        batch = collate(examples)
+        computed += batch["input_ids"].numel()
+        return batch
+
+    trainer.data_collator = counted
+    return _measure(trainer, lambda: computed)
+
+
+def _without_saving(arguments: Any) -> Any:
+    arguments.save_strategy = "no"
+    return arguments
+
+
+def _measure(trainer: Any, computed: Callable[[], int]) -> Measured:
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    cpu, wall = time.process_time(), time.perf_counter()
+    trainer.train()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return Measured(cpu, wall, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry], computed())
+
+
+if __name__ == "__main__":
+    main()
