@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerBase
@@ -62,6 +63,7 @@ class Setup:
         )
 
 
+@lru_cache(maxsize=8)
 def look_at(
     tokenizer: PreTrainedTokenizerBase, template: ChatTemplate | None, template_for_tools: ChatTemplate | None = None
 ) -> Setup:
