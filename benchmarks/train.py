@@ -81,8 +81,8 @@ def main() -> None:
     transformers.logging.disable_progress_bar()
     print(f"TRL {trl.__version__}, transformers {transformers.__version__}, torch {torch.__version__}; ", end="")
     print(f"hidden {options.hidden}, {options.layers} layers, fp32, {options.threads} thread(s), batch {options.batch}")
-    print(f"{'workload':<18}{'ours CPU s':>12}{'TRL':>9}{'sorted':>9}{'ratio':>8}{'sorted':>8}{'wall':>8}{'tokens':>8}", end="")
-    print(f"{'spread':>9}{'loss apart':>12}")
+    print(f"{'workload':<18}{'ours CPU s':>12}{'TRL':>9}{'sorted':>9}{'ratio':>8}{'sorted':>8}", end="")
+    print(f"{'wall':>8}{'tokens':>8}{'spread':>9}{'loss apart':>12}")
     everything = PAIRS if options.kind == "pairs" else STEPS
     for name in options.workloads or everything:
         compare(name, everything[name], options)
@@ -107,7 +107,7 @@ def compare(name: str, workload: Workload, options: argparse.Namespace) -> None:
     wall = {contestant: statistics.median(m.wall for m in turns) for contestant, turns in results.items()}
     ours, theirs = results["ours"][0], results["TRL"][0]
     apart = max(abs(a - b) for a, b in zip(ours.losses, theirs.losses, strict=True))
-    spread = max((max(m.cpu for m in turns) / min(m.cpu for m in turns) for turns in results.values()))
+    spread = max(max(m.cpu for m in turns) / min(m.cpu for m in turns) for turns in results.values())
     print(
         f"{name:<18}{cpu['ours']:>12.2f}{cpu['TRL']:>9.2f}{cpu['sorted']:>9.2f}"
         f"{cpu['TRL'] / cpu['ours']:>7.2f}x{cpu['sorted'] / cpu['ours']:>7.2f}x{wall['TRL'] / wall['ours']:>7.2f}x"
@@ -165,8 +165,12 @@ def save_model(folder: Path, options: argparse.Namespace) -> None:
     """A random Qwen2 and a tokenizer that gives it a padding token."""
     import torch
     from tokenizers import Tokenizer, models
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
-    from transformers import PreTrainedTokenizerFast, Qwen2Config
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoModelForTokenClassification,
+        PreTrainedTokenizerFast,
+        Qwen2Config,
+    )
 
     torch.manual_seed(0)
     config = Qwen2Config(
