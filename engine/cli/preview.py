@@ -100,8 +100,10 @@ def row_text(view: RowView) -> Text:
             label = sequence.labels[i]
             masked = view.model_kind == "steps" and label == -100
             style = "strike dim" if cut else "cyan" if sequence.special[i] else "dim" if shared or masked else ""
+            # A newline is shown, and breaks the line as it does in the text.
+            spelled = visible(piece).replace("␊", "␊\n")
             # Token boundaries show as alternating underlines, which survive a terminal without colours.
-            text.append(visible(piece), f"{style} underline".strip() if i % 2 else style)
+            text.append(spelled, f"{style} underline".strip() if i % 2 else style)
             if view.model_kind == "steps" and not masked:
                 text.append(f"⟨{label:g}⟩", "bold green" if label >= 0.5 else "bold red")
             if i == sequence.pooled and not cut:

@@ -278,7 +278,7 @@ class Preset(BaseModel):
     )
 
     output_dir: Text | None = _saving(
-        "Where the run's folder is made.", default_text="`runs/` in the user's data folder"
+        "Where the run's folder is made.", default_text="`./runs`"
     )
     logging_steps: Positive | None = _saving("Steps between two metrics.", default_text="from the number of steps")
     eval_steps: CountOrShare | None = _saving("Steps between two evaluations, or a share of all steps.")
