@@ -25,7 +25,7 @@ class Parquet:
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         try:
-            self._file = pq.ParquetFile(path, memory_map=True)
+            self._file = pq.ParquetFile(path)
         except (pa.ArrowInvalid, OSError) as error:
             raise SourceError(f"not readable as Parquet: {error}", str(path), "Write the file again.") from error
         self._path = path

@@ -1,16 +1,17 @@
 """CSV and TSV. Every column is text: what looks like a number or like nothing is left to the format to judge."""
 
 import csv
-import mmap
 import sys
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.source.content import Content
 from engine.source.jsonlines import UTF8_BOM
 from engine.source.row import Row, RowError, SourceError
 
 _STEP = 1024
+_LINE = 1 << 12
 
 
 class Delimited:
@@ -19,14 +20,14 @@ class Delimited:
     Where rows begin is indexed as far as rows have been asked for, in 16 bytes a row. An empty field is empty text.
     """
 
-    def __init__(self, data: bytes | mmap.mmap, path: Path, fingerprint: str, delimiter: str = ",") -> None:
-        self._data = data
+    def __init__(self, content: Content, path: Path, fingerprint: str, delimiter: str = ",") -> None:
+        self._content = content
         self._path = path
         self._delimiter = delimiter
         self.fingerprint = fingerprint
         self._starts = array("q")
         self._lines = array("q")
-        self._position = len(UTF8_BOM) if data[:3] == UTF8_BOM else 0
+        self._position = len(UTF8_BOM) if content.read(0, 3) == UTF8_BOM else 0
         self._line = 1
         self.columns: tuple[str, ...] = ()
         self.columns = self._header()
@@ -55,10 +56,8 @@ class Delimited:
         def text() -> Iterator[str]:
             nonlocal taken, lines
             at = position
-            while at < len(self._data):
-                end = self._data.find(b"\n", at) + 1 or len(self._data)
-                raw = self._data[at:end]
-                at = end
+            while raw := self._line_at(at):
+                at += len(raw)
                 taken += len(raw)
                 lines += 1
                 yield raw.decode("utf-8", "surrogateescape")
@@ -76,6 +75,16 @@ class Delimited:
                 record, reader = error, csv.reader(source, delimiter=self._delimiter)
             yield record, taken, lines
             taken = lines = 0
+
+    def _line_at(self, position: int) -> bytes:
+        """The line of the file that begins at byte `position`, with its newline; empty at the end."""
+        length = _LINE
+        while True:
+            data = self._content.read(position, position + length)
+            end = data.find(b"\n") + 1
+            if end or len(data) < length:
+                return data[:end] if end else data
+            length *= 4
 
     def _header(self) -> tuple[str, ...]:
         for record, taken, lines in self._records(self._position):
@@ -110,7 +119,7 @@ class Delimited:
         where = f"{self._path}:{self._lines[index]}"
         if isinstance(record, csv.Error):
             return RowError(f"{where}: not readable as CSV: {record}")
-        if start + taken >= len(self._data) and self._unclosed(start):
+        if start + taken >= self._content.size and self._unclosed(start):
             return RowError(f"{where}: a quote is opened and never closed: all that follows is one field")
         if len(record) != len(self.columns):
             return RowError(f"{where}: {len(record)} fields, and the first line names {len(self.columns)} columns")
@@ -123,7 +132,7 @@ class Delimited:
 
     def _unclosed(self, start: int) -> bool:
         """Whether the record at `start`, the file's last, ends inside quotes."""
-        text = self._data[start:].decode("utf-8", "surrogateescape")
+        text = self._content.read(start, self._content.size).decode("utf-8", "surrogateescape")
         try:
             next(csv.reader(text.splitlines(keepends=True), delimiter=self._delimiter, strict=True))
         except csv.Error as error:

@@ -1,11 +1,11 @@
 """One data file: what kind it is, and its rows."""
 
 import gzip
-import mmap
 from pathlib import Path
 from typing import Literal
 
 from engine.source.columnar import Arrow, Parquet
+from engine.source.content import Content
 from engine.source.delimited import Delimited
 from engine.source.document import read_document
 from engine.source.jsonlines import JsonLines, parse
@@ -93,42 +93,41 @@ def _open_as(kind: str | None, path: Path, head: bytes) -> Source:
         return Parquet(path, fingerprint)
     if kind == "arrow":
         return Arrow(path, fingerprint)
-    data = _content(path, head)
+    content = _content(path, head)
     if kind in ("csv", "tsv"):
-        return Delimited(data, path, fingerprint, "\t" if kind == "tsv" else ",")
-    return _open_json(data, path, fingerprint, named=kind == "json")
+        return Delimited(content, path, fingerprint, "\t" if kind == "tsv" else ",")
+    return _open_json(content, path, fingerprint, named=kind == "json")
 
 
-def _content(path: Path, head: bytes) -> bytes | mmap.mmap:
-    """The file's bytes: mapped, or unpacked into memory if compressed."""
-    if head.startswith(b"\x1f\x8b"):
-        try:
-            with gzip.open(path) as unpacked:
-                return unpacked.read()
-        except (OSError, EOFError) as error:
-            raise SourceError(f"not readable as gzip: {error}", str(path), "The file may be cut short.") from error
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def _content(path: Path, head: bytes) -> Content:
+    """The file's bytes; a compressed file is unpacked into memory."""
+    if not head.startswith(b"\x1f\x8b"):
+        return Content(path)
+    try:
+        with gzip.open(path) as unpacked:
+            return Content(path, unpacked.read())
+    except (OSError, EOFError) as error:
+        raise SourceError(f"not readable as gzip: {error}", str(path), "The file may be cut short.") from error
 
 
-def _open_json(data: bytes | mmap.mmap, path: Path, fingerprint: str, *, named: bool) -> Source:
+def _open_json(content: Content, path: Path, fingerprint: str, *, named: bool) -> Source:
     """A JSON file as lines if its lines are JSON, else as one document.
 
     `named` tells whether its name or the preset says that it is JSON; a file without a known name must prove it.
     """
-    lines = JsonLines(data, path, fingerprint)
+    lines = JsonLines(content, path, fingerprint)
     probe = lines.raw(0, _PROBE_LINES)
     if not probe:
         raise SourceError("the file holds no rows", str(path), "Check how it was written.")
     values = [parse(raw) for raw in probe]
     named_lines = path.suffix.lower() in (".jsonl", ".ndjson", ".jsonlines", ".gz")
     if len(probe) == 1 and not (named_lines and isinstance(values[0], dict)):
-        return read_document(bytes(data), path, fingerprint)
+        return read_document(content.read(0, content.size), path, fingerprint)
     if not isinstance(values[0], RowError) and probe[0].lstrip()[:1] == b"{":
         return lines
     if probe[0].lstrip()[:1] in (b"[", b"{"):
         try:
-            return read_document(bytes(data), path, fingerprint)
+            return read_document(content.read(0, content.size), path, fingerprint)
         except SourceError:
             if not any(isinstance(value, dict) for value in values):
                 raise

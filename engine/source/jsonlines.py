@@ -4,7 +4,6 @@ Never through a library that first settles on one type a column: a row of odd ty
 """
 
 import json
-import mmap
 from array import array
 from bisect import bisect_right
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.source.content import Content
 from engine.source.row import Row, RowError
 
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -28,18 +28,17 @@ _DECODER = json.JSONDecoder(strict=False)
 class JsonLines:
     """The rows of a JSON-lines file: one object a line, blank lines skipped.
 
-    `data` is the file's bytes or a map of them. Where lines begin is indexed as far as rows have been asked for, in
-    16 bytes a row.
+    Where lines begin is indexed as far as rows have been asked for, in 16 bytes a row.
     """
 
-    def __init__(self, data: bytes | mmap.mmap, path: Path, fingerprint: str) -> None:
-        self._data = data
+    def __init__(self, content: Content, path: Path, fingerprint: str) -> None:
+        self._content = content
         self._path = path
         self.fingerprint = fingerprint
         self._starts = array("q")
         self._ends = array("q")
         self._blanks = array("q")  # for each blank line, the number of rows before it
-        self._scanned = len(UTF8_BOM) if data[:3] == UTF8_BOM else 0
+        self._scanned = len(UTF8_BOM) if content.read(0, 3) == UTF8_BOM else 0
         self._columns: tuple[str, ...] | None = None
 
     @property
@@ -69,7 +68,11 @@ class JsonLines:
         while len(self._starts) < stop and self._extend():
             pass
         stop = min(stop, len(self._starts))
-        return [self._data[self._starts[index] : self._ends[index]] for index in range(start, stop)]
+        if start >= stop:
+            return []
+        begin = self._starts[start]
+        data = self._content.read(begin, self._ends[stop - 1])
+        return [data[self._starts[index] - begin : self._ends[index] - begin] for index in range(start, stop)]
 
     def line(self, index: int) -> int:
         """The line of the file, counted from 1, that row `index` stands on."""
@@ -87,14 +90,17 @@ class JsonLines:
 
     def _extend(self) -> bool:
         """Index one more block of whole lines; False at the end of the file."""
-        size = len(self._data)
+        size = self._content.size
         begin = self._scanned
         if begin >= size:
             return False
-        stop = min(size, begin + (_BLOCK if self._starts else _FIRST_BLOCK))
-        while stop < size and self._data.find(b"\n", begin, stop) < 0:
-            stop = min(size, stop + _BLOCK)
-        block = np.frombuffer(self._data, dtype=np.uint8, count=stop - begin, offset=begin)
+        length = _BLOCK if self._starts else _FIRST_BLOCK
+        data = self._content.read(begin, begin + length)
+        while b"\n" not in data and begin + len(data) < size:
+            length *= 2
+            data = self._content.read(begin, begin + length)
+        stop = begin + len(data)
+        block = np.frombuffer(data, dtype=np.uint8)
         ends = np.flatnonzero(block == _NEWLINE).astype(np.int64)
         if stop == size and block[-1] != _NEWLINE:
             ends = np.append(ends, len(block))

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.source.content import Content
 from engine.source.jsonlines import JsonLines
-from engine.source.row import RowError
+from engine.source.row import RowError, SourceError
 
 PATH = Path("rows.jsonl")
 
 
 def rows_of(data: bytes):
-    return JsonLines(data, PATH, "").rows(0, 1_000_000)
+    return JsonLines(Content(PATH, data), PATH, "").rows(0, 1_000_000)
 
 
 def test_a_bad_line_is_an_error_that_names_file_and_line():
@@ -54,7 +55,7 @@ def test_a_line_made_to_break_the_parser_costs_itself(line):
 
 
 def test_line_numbers_count_the_blank_lines_that_rows_do_not(tmp_path):
-    source = JsonLines(b'\n \n{"a": 1}\n\r\n\t\n{"a": 2}\n', PATH, "")
+    source = JsonLines(Content(PATH, b'\n \n{"a": 1}\n\r\n\t\n{"a": 2}\n'), PATH, "")
     assert len(source) == 2
     assert [source.line(0), source.line(1)] == [3, 6]
 
@@ -65,14 +66,39 @@ def test_lines_longer_than_a_block_and_files_of_many_blocks(monkeypatch):
     values = [{"a": "x" * (i * 37 % 300), "i": i} for i in range(200)]
     data = "\n".join(json.dumps(value) + "\n" * (i % 3) for i, value in enumerate(values)).encode()
     assert rows_of(data) == values
-    source = JsonLines(data, PATH, "")
+    source = JsonLines(Content(PATH, data), PATH, "")
     assert [source[i] for i in (150, 3, 199, 0)] == [values[i] for i in (150, 3, 199, 0)]
     assert len(source) == 200
 
 
+def test_a_file_larger_than_what_is_kept_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.source.content._WINDOW", 100)
+    monkeypatch.setattr("engine.source.jsonlines._BLOCK", 256)
+    monkeypatch.setattr("engine.source.jsonlines._FIRST_BLOCK", 64)
+    values = [{"a": "é" * (i % 90), "i": i} for i in range(300)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(value, ensure_ascii=False) for value in values), encoding="utf-8")
+    source = JsonLines(Content(path), path, "")
+    assert [source[i] for i in (250, 3, 299, 0, 1, 2)] == [values[i] for i in (250, 3, 299, 0, 1, 2)]
+    assert source.rows(0, 300) == values
+
+
+def test_a_file_that_changes_while_it_is_open_is_said_to_have(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a": "%s"}\n' % (b"x" * 300) * 3_000)
+    source = JsonLines(Content(path), path, "")
+    assert isinstance(source[0], dict)
+    path.write_bytes(b'{"a": 1}\n')
+    with pytest.raises(SourceError, match="changed"):
+        source[2_000]
+    path.unlink()
+    with pytest.raises(SourceError, match="cannot be read"):
+        source[2_000]
+
+
 def test_the_index_goes_only_as_far_as_was_asked_for():
     data = b'{"a": 1}\n' * 1_000_000
-    source = JsonLines(data, PATH, "")
+    source = JsonLines(Content(PATH, data), PATH, "")
     assert source[0] == {"a": 1}
     assert len(source._starts) < 100_000
 
@@ -84,14 +110,14 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4), max_size=8), st.booleans())
 def test_any_objects_come_back_as_written(values, ascii_only):
     lines = [json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass") for value in values]
     assert rows_of(b"\n".join(lines)) == values
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode())))
 @example([b'{"a": 1e999}', b'{"a": NaN}', b"\xef\xbb\xbf{}", b"{}{}", b"\x00", b'{"\\ud83d": 1}', b"\x0c", b"\r"])
 def test_any_bytes_are_rows_or_errors_one_for_each_line_that_is_not_blank(lines):
