@@ -1,5 +1,6 @@
 """Presets by name: those that ship with the product, those of the current folder, those of the user."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def find_preset(name_or_path: str) -> Path:
     Raises PresetError if there is none.
     """
     path = Path(name_or_path).expanduser()
-    is_path = path.suffix.lower() in _ENDINGS or len(path.parts) > 1 or "\\" in name_or_path
+    is_path = path.suffix.lower() in _ENDINGS or "/" in name_or_path or os.sep in name_or_path
     try:
         if path.is_file():
             return path

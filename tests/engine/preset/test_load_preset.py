@@ -329,8 +329,6 @@ YAML_BITS = st.lists(
             "path",
             "type",
             "1e-5",
-        ]
-        + [
             "null",
             "true",
             "special_tokens",
