@@ -39,6 +39,8 @@ VALIDATE_AFTER = 0.05
 """Seconds without a keystroke before the preset is looked at."""
 KEEP_DRAFT_AFTER = 0.3
 """Seconds between an edit and its keeping in the state folder."""
+PICTURE_AFTER = 0.3
+"""Seconds that the palette needs to be off the screen."""
 SAVE_STATE_AFTER = 1.0
 """Seconds between a change of what is remembered and its writing."""
 
@@ -365,16 +367,14 @@ class WorkbenchApp(App[int]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that a key does here, and those that have no key."""
+        from workbench.screens.help import is_movement
+
         seen = set()
         for active in screen.active_bindings.values():
             binding, title = active.binding, active.binding.description
-            if (
-                not title
-                or binding.action == "command_palette"
-                or binding.system
-                or title in seen
-                or not active.enabled
-            ):
+            if not title or title in seen or not active.enabled:
+                continue
+            if binding.system or binding.action == "command_palette" or is_movement(binding.action):
                 continue
             seen.add(title)
             about = " · ".join(part for part in (binding.tooltip, self.get_key_display(binding)) if part)
@@ -382,7 +382,15 @@ class WorkbenchApp(App[int]):
         for theme in self.available_themes:
             if theme != self.theme:
                 yield SystemCommand(f"Theme: {theme}", "Change the colours", partial(setattr, self, "theme", theme))
-        yield SystemCommand("Save a picture of the screen", "SVG, in the current folder", self.deliver_screenshot)
+        picture = partial(self.set_timer, PICTURE_AFTER, self.save_picture)
+        yield SystemCommand("Save a picture of the screen", "SVG, in the current folder", picture)
+
+    def save_picture(self) -> None:
+        """Save the screen as it stands, as SVG in the current folder."""
+        try:
+            self.notify(f"Saved {visible(self.save_screenshot(path='.'))}.", markup=False)
+        except OSError as error:
+            self.report("The picture cannot be saved.", str(Path.cwd()), details=str(error))
 
     # --- what is remembered ---
 

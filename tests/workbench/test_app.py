@@ -1,3 +1,8 @@
+from types import SimpleNamespace
+
+import pytest
+
+from workbench.__main__ import main
 from workbench.modes import MODES
 
 
@@ -36,3 +41,113 @@ async def test_an_error_can_be_read_in_full_and_copied(make_app):
         assert "row {…}" in text
         await pilot.press("c")
         assert app.clipboard == "No \x1b[2Jsuch [b]column[/b].\ndata.jsonl:3\nName it.\nrow {…}"
+
+
+async def commands(pilot):
+    return {command.title: command for command in pilot.app.get_system_commands(pilot.app.screen)}
+
+
+async def test_the_palette_offers_every_action_that_a_key_does(make_app, pair_preset, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot, lambda: app.session.checked and app.focused)
+        offered = await commands(pilot)
+        described = {
+            active.binding.description
+            for active in app.screen.active_bindings.values()
+            if active.node in (app, app.screen) and not active.binding.system
+        }
+        assert {f"Go to {mode.title}" for mode in MODES} | {
+            "Save",
+            "Save as",
+            "Revert",
+            "Next row",
+            "Help",
+        } <= described
+        assert described - {"Commands", "Focus Next", "Focus Previous", ""} <= set(offered)
+        assert not any(title.startswith("Cursor") for title in offered)
+        await offered["Go to Home"].callback()
+        assert app.current_mode == "home"
+
+
+async def test_the_palette_is_searched_by_name(make_app, settle):
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p", *"go to preset")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await settle(pilot, lambda: app.current_mode == "preset")
+
+
+async def test_the_theme_is_remembered(make_app, settle):
+    app = make_app()
+    async with app.run_test() as pilot:
+        (await commands(pilot))["Theme: workbench-light"].callback()
+        await pilot.pause()
+        assert app.theme == "workbench-light"
+    assert make_app().theme == "workbench-light"
+
+
+async def test_a_damaged_state_is_forgotten(make_app, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "state.json").write_text('{"selections": {"x": 3}, "theme": [], "screens": 1}')
+    app = make_app()
+    async with app.run_test():
+        assert app.current_mode == "home"
+        assert app.theme == "workbench-dark"
+
+
+async def test_a_fault_of_ours_ends_in_one_line_and_a_log(make_app, tmp_path):
+    app = make_app()
+    with pytest.raises(ZeroDivisionError):
+        async with app.run_test() as pilot:
+            app.call_later(lambda: 1 // 0)
+            await pilot.pause(0.1)
+    assert app.return_code == 1
+    assert "ZeroDivisionError" in (tmp_path / "state" / "crash.log").read_text()
+
+
+@pytest.mark.parametrize(("keys", "stops"), [(["enter"], False), (["right", "enter"], True)])
+async def test_quitting_while_a_run_trains_leaves_it_training(make_app, settle, monkeypatch, tmp_path, keys, stops):
+    stopped = []
+    monkeypatch.setattr("workbench.leaving._is_live", lambda folder: True)
+    monkeypatch.setattr("workbench.leaving._stop", stopped.append)
+    app = make_app()
+    async with app.run_test() as pilot:
+        app.run_folder = tmp_path
+        await pilot.press("ctrl+q")
+        await settle(pilot, lambda: app.screen.query("Button"))
+        await pilot.press(*keys)
+        await settle(pilot, lambda: not app.is_running)
+    assert stopped == ([tmp_path] if stops else [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "rm-workbench [PRESET]"),
+        (["--version"], 0, "rm-workbench "),
+        ([], 2, "needs a terminal"),
+        (["demo-pairs"], 2, "needs a terminal"),
+        (["a", "b"], 2, "'b' is not understood"),
+        (["--fast"], 2, "'--fast' is not understood"),
+    ],
+)
+def test_the_command_without_a_terminal(arguments, code, said, capsys):
+    assert main(arguments) == code
+    out, err = capsys.readouterr()
+    assert said in out + err
+    assert "Traceback" not in out + err
+
+
+def test_a_dumb_terminal_is_told_so(monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True, write=print))
+    assert main([]) == 2
+    assert "TERM" in capsys.readouterr().err
+
+
+def test_commands_go_to_the_command_line(capsys):
+    assert main(["show", "demo-pears"]) == 2
+    assert "no preset of this name" in capsys.readouterr().err

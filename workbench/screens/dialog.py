@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Static
 from workbench.screen_text import visible
 
 _CSS = """
-DialogScreen, Question, AskText, TroubleScreen {
+Question, AskText, TroubleScreen {
     align: center middle;
     background: $background 60%;
 }
@@ -24,8 +24,8 @@ DialogScreen, Question, AskText, TroubleScreen {
 }
 .dialog .answers { height: auto; margin-top: 1; align-horizontal: right; }
 .dialog Button {
-    margin-left: 1; min-width: 10; height: 1; border: none; padding: 0 1;
-    background: $surface-lighten-2; color: $foreground;
+    margin-left: 1; min-width: 6; height: 1; border: none; padding: 0 1;
+    background: $surface-lighten-2; color: $foreground; text-style: none;
 }
 .dialog Button:focus { background: $primary; color: $background; text-style: bold; }
 .dialog Input { margin-top: 1; border: none; height: 1; padding: 0 1; background: $surface-lighten-1; }
@@ -37,7 +37,7 @@ DialogScreen, Question, AskText, TroubleScreen {
 class Question(ModalScreen[str | None]):
     """Asks, in plain words. `answers` are (value, label), the first is the default; Escape answers None."""
 
-    DEFAULT_CSS = _CSS
+    CSS = _CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel"),
         Binding("left,up", "app.focus_previous", show=False),
@@ -65,7 +65,7 @@ class Question(ModalScreen[str | None]):
 class AskText(ModalScreen[str | None]):
     """Asks for one line of text; Escape answers None."""
 
-    DEFAULT_CSS = _CSS
+    CSS = _CSS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
     def __init__(self, title: str, text: str, value: str = "") -> None:
@@ -101,7 +101,7 @@ class Trouble:
 class TroubleScreen(ModalScreen[None]):
     """An error in full, to read and to copy."""
 
-    DEFAULT_CSS = _CSS
+    CSS = _CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss(None)", "Close"),
         Binding("c,y", "copy", "Copy"),

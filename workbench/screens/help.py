@@ -11,6 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+EVERYWHERE = "Everywhere"
+MOVING = "Moving and typing"
+MOVEMENTS = ("cursor_", "scroll_", "page_", "select_", "delete_", "focus_", "first", "last", "move")
+
 
 @dataclass(frozen=True, slots=True)
 class KeyHelp:
@@ -22,26 +26,36 @@ class KeyHelp:
     group: str
 
 
+def is_movement(action: str) -> bool:
+    """Whether an action only moves about or edits text the usual way: nobody looks for it by name."""
+    return action.partition("(")[0].removeprefix("app.").startswith(MOVEMENTS)
+
+
 def keys_of(screen: Screen[Any]) -> list[KeyHelp]:
-    """The keys that work on `screen` as it stands: the focused widget's first, then the screen's, then the app's."""
+    """The keys that work on `screen` as it stands.
+
+    The focused widget's come first, then the screen's, then the app's; moving about comes last.
+    """
     by_action: dict[tuple[str, str], list[Any]] = {}
     for active in screen.active_bindings.values():
         if active.binding.description and not active.binding.system:
             by_action.setdefault((type(active.node).__name__, active.binding.action), []).append(active)
-    return [
+    keys = [
         KeyHelp(
             " ".join(dict.fromkeys(screen.app.get_key_display(active.binding) for active in actives)),
             actives[0].binding.description,
             actives[0].binding.tooltip,
-            _group(screen, actives[0].node),
+            MOVING if is_movement(actives[0].binding.action) else _group(screen, actives[0].node),
         )
         for actives in by_action.values()
     ]
+    groups = [group for group in dict.fromkeys(key.group for key in keys) if group not in (EVERYWHERE, MOVING)]
+    return sorted(keys, key=lambda key: [*groups, EVERYWHERE, MOVING].index(key.group))
 
 
 def _group(screen: Screen[Any], node: Any) -> str:
     if node is screen.app:
-        return "Everywhere"
+        return EVERYWHERE
     return "This screen" if node is screen else getattr(node, "BINDING_GROUP_TITLE", None) or "Here"
 
 

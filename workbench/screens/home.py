@@ -37,8 +37,8 @@ class HomeList(OptionList):
 
     BINDING_GROUP_TITLE = "This list"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "step(1)", "Next", show=False),
-        Binding("up,k", "step(-1)", "Previous", show=False),
+        Binding("down,j", "cursor_by(1)", "Next", show=False),
+        Binding("up,k", "cursor_by(-1)", "Previous", show=False),
         Binding("left,h", "app.focus_previous", "Other list", show=False),
         Binding("right,l", "app.focus_next", "Other list", show=False),
         Binding("g", "first", "First", show=False),
@@ -46,7 +46,7 @@ class HomeList(OptionList):
         Binding("enter", "select", "Open"),
     ]
 
-    def action_step(self, by: int) -> None:
+    def action_cursor_by(self, by: int) -> None:
         """Move by one; past the end, to the other list."""
         at = self.highlighted
         if at is None:

@@ -13,13 +13,14 @@ from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.widgets import TextArea
+from textual.widgets import OptionList, TextArea
 
 from engine.preset.complete import Hover, hover
 from workbench.preset_file import read_text
 from workbench.saving import save, save_as
 from workbench.screens.base import WorkbenchScreen
 from workbench.session import Session
+from workbench.widgets.completion_list import CompletionList
 from workbench.widgets.preset_editor import PresetEditor
 from workbench.widgets.preset_status import PresetStatus
 from workbench.widgets.sample_pane import SamplePane
@@ -37,14 +38,10 @@ class PresetScreen(WorkbenchScreen):
         #panes { height: 1fr; layout: vertical; }
         &.-wide #panes { layout: horizontal; }
         #left { height: 1fr; }
-        #sample { height: 1fr; border-top: solid $border-blurred; }
+        #sample { height: 1fr; }
         &.-wide #left { width: 2fr; height: 100%; }
         &.-wide #sample { width: 3fr; height: 100%; }
-        &.-wide #sample { border-top: none; border-left: solid $border-blurred; }
-        &.-narrow #left:focus-within { height: 3fr; }
-        &.-narrow #sample:focus-within { height: 3fr; }
-        &.-narrow #left { height: 2fr; }
-        &.-narrow #sample { height: 2fr; }
+        &.-narrow #sample:focus-within { height: 2fr; }
         &.-editor #sample, &.-sample #left { display: none; }
     }
     """
@@ -65,9 +62,11 @@ class PresetScreen(WorkbenchScreen):
         """The editor over its status, and the sample."""
         with Container(id="panes"):
             with Vertical(id="left"):
-                yield PresetEditor(id="editor")
+                completions = CompletionList()
+                yield PresetEditor(completions, id="editor")
                 yield PresetStatus()
             yield SamplePane(id="sample")
+        yield completions
 
     def on_mount(self) -> None:
         """Follow the session."""
@@ -99,6 +98,10 @@ class PresetScreen(WorkbenchScreen):
     def _edited(self, event: TextArea.Changed) -> None:
         if self._path is not None:
             self.workbench.edit(event.text_area.text)
+
+    @on(OptionList.OptionSelected, "CompletionList")
+    def _completed(self) -> None:
+        self.query_one(PresetEditor).accept()
 
     @on(TextArea.SelectionChanged)
     def _moved(self) -> None:
@@ -174,14 +177,13 @@ class PresetScreen(WorkbenchScreen):
         self.workbench.state.of("preset")["panes"] = following
         self.workbench.remember()
         self._set_panes(following)
-        if following == "sample":
-            self.query_one(SamplePane).query("TokenView").first().focus()
-        elif following == "editor":
-            self.query_one(PresetEditor).focus()
 
     def _set_panes(self, panes: str) -> None:
         self.set_class(panes == "editor", "-editor")
         self.set_class(panes == "sample", "-sample")
+        self.query_one(PresetEditor).disabled = panes == "sample"  # keys must not go where nobody sees them
+        if panes != "sample" and self.is_current:
+            self.query_one(PresetEditor).focus()
 
 
 def _about(key: Hover | None) -> Content:

@@ -7,12 +7,11 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.strip import Strip
 from textual.theme import Theme
-from textual.widgets import OptionList, TextArea
+from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
 from engine.preset.complete import complete
@@ -29,7 +28,10 @@ _PICTURES |= dict.fromkeys((*range(0x2060, 0x2070), 0xFEFF), 0xFFFD)
 
 
 class PresetEditor(TextArea):
-    """Edits a preset. `problems` are marked in the gutter, and underlined where they begin."""
+    """Edits a preset. Problems are marked in the gutter, and underlined where they begin.
+
+    `completions` floats over the editor; its screen composes it.
+    """
 
     BINDING_GROUP_TITLE = "Editor"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,7 +47,7 @@ class PresetEditor(TextArea):
     }
     """
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, completions: CompletionList, id: str | None = None) -> None:
         super().__init__(
             id=id,
             language="yaml",
@@ -57,12 +59,8 @@ class PresetEditor(TextArea):
         )
         self.indent_width = 2
         self._marks: dict[int, Problem] = {}
-        self._completions = CompletionList()
+        self._completions = completions
         self._typing = False
-
-    def compose(self) -> ComposeResult:
-        """The list of completions, which floats."""
-        yield self._completions
 
     def on_mount(self) -> None:
         """Take the app's colours, now and whenever they change."""
@@ -86,8 +84,15 @@ class PresetEditor(TextArea):
 
     # --- completion ---
 
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        """Keys with Alt are bindings, though terminals send a character with them."""
+        return not key.startswith("alt+") and super().check_consume_key(key, character)
+
     async def _on_key(self, event: events.Key) -> None:
         completions = self._completions
+        if event.key.startswith("alt+"):
+            event.prevent_default()
+            return
         self._typing = event.is_printable or event.key in {"backspace", "delete"}
         if not completions.is_open:
             return
@@ -96,7 +101,7 @@ class PresetEditor(TextArea):
         elif event.key == "up":
             completions.move(-1)
         elif event.key == "tab" or (event.key == "enter" and completions.chosen.text.strip() != self._typed()):
-            self._accept()
+            self.accept()
         elif event.key == "escape":
             completions.close()
         else:
@@ -115,11 +120,6 @@ class PresetEditor(TextArea):
 
     def _on_blur(self, event: events.Blur) -> None:
         self._completions.close()
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Take the completion that was clicked."""
-        event.stop()
-        self._accept()
 
     def action_complete(self) -> None:
         """Offer what may be typed at the cursor."""
@@ -141,7 +141,8 @@ class PresetEditor(TextArea):
         line, column = self.cursor_location
         return self.document.get_line(line)[self._completions.start : column].strip()
 
-    def _accept(self) -> None:
+    def accept(self) -> None:
+        """Take the highlighted completion."""
         line, column = self.cursor_location
         completion = self._completions.chosen
         self._completions.close()

@@ -20,7 +20,7 @@ class PresetStatus(Static):
     """First the problem of the cursor's line, then the others in the order of the file; else the key's meaning."""
 
     DEFAULT_CSS = """
-    PresetStatus { height: auto; max-height: 5; min-height: 2; padding: 0 1; background: $panel; }
+    PresetStatus { height: auto; max-height: 4; min-height: 2; padding: 0 1; background: $panel; }
     """
 
     def show(self, problems: Sequence["Problem"], line: int, about: Content) -> None:

@@ -51,7 +51,8 @@ class SamplePane(Vertical):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id, classes="-pair -message")
-        self._shown: tuple[object, Selection] | None = None
+        self._shown: tuple[str, Selection] | None = None
+        self._asked: tuple[str, Selection] | None = None
         self._rows: Rows | None = None
         self._item = 0
 
@@ -88,8 +89,11 @@ class SamplePane(Vertical):
         elif session.loaded is None:
             if session.checked:
                 self._say(Content("A sample is shown here as soon as the preset is valid."))
-        elif self._shown != (session.loaded.text, app.selection):
-            self._encode(session, app.selection)
+        else:
+            wanted = (session.loaded.text, app.selection)
+            if wanted not in (self._shown, self._asked):
+                self._asked = wanted
+                self._encode(session, app.selection)
 
     def action_step(self, by: int) -> None:
         """Go to the next or previous sample: of this row, then of the next one."""
@@ -112,6 +116,8 @@ class SamplePane(Vertical):
             reply = await self._workbench.inspector.rows(preset, selection.split, selection.row, selection.row + 1)
         finally:
             patience.stop()
+            if self._asked == (preset.text, selection):
+                self._asked = None
         self.border_subtitle = ""
         if isinstance(reply, Failure):
             if not reply.cancelled:
