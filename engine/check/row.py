@@ -30,10 +30,23 @@ if TYPE_CHECKING:
 PROMPT_COLUMNS = ("prompt", "question", "instruction", "query", "input", "problem")
 """Columns whose name says that they hold a prompt."""
 
-_LOOSE_PROMPT_COLUMNS = (*PROMPT_COLUMNS, "user", "user_input", "post", "task", "context", "history", "message")
+_LOOSE_PROMPT_COLUMNS = (
+    *PROMPT_COLUMNS,
+    "user",
+    "user_input",
+    "post",
+    "task",
+    "context",
+    "history",
+    "message",
+    "messages",
+    "conversation",
+)
 
 # Scripts that put no space between words: prompt and answer may touch.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
+
+_ASKED = re.compile(r"\A(?:Human|User|Question|Q|Prompt|Instruction): *\n?", re.IGNORECASE)
 
 
 def row_findings(encoder: "Encoder", row: Row, encoded: EncodedRow) -> tuple[Finding, ...]:
@@ -117,15 +130,22 @@ def _prompt_columns(row: dict[str, Any], sample: Sample, reads: Sequence[str]) -
     asked = asks(sample)
     read = "\n".join(texts_of(sample))
     for column in PROMPT_COLUMNS if asked else _LOOSE_PROMPT_COLUMNS:
-        text = row.get(column)
-        if column in reads or not isinstance(text, str) or not text.strip() or text.strip() in read:
-            continue
-        if not asked or len(text.split()) >= 3:
-            yield finding("prompt-ignored", f"the column `{column}` is not read, and holds: {text.strip()[:60]!r}")
+        text = "" if column in reads else _question_in(row.get(column))
+        if text and text not in read and (not asked or len(text.split()) >= 3):
+            yield finding("prompt-ignored", f"the column `{column}` is not read, and holds: {text[:60]!r}")
             return
     if not asked and not _carries_its_prompt(sample):
         where = "nothing stands before the answers" if isinstance(sample, Pair) else "the prompt is empty"
         yield finding("empty-prompt", where)
+
+
+def _question_in(value: Any) -> str:
+    """The text of a column that may hold a prompt: itself, or the last user message of a conversation."""
+    if isinstance(value, str):
+        return value.strip()
+    turns = [turn for turn in value if isinstance(turn, dict)] if isinstance(value, list) else []
+    asked = [turn for turn in turns if turn.get("role") in ("user", "human")]
+    return content_text(asked[-1]).strip() if asked else ""
 
 
 def _carries_its_prompt(sample: Sample) -> bool:
@@ -172,7 +192,8 @@ def _begins_with(answer: str, prompt: str) -> bool:
     """Whether an answer holds the prompt at its head, the prompt being long enough to be no chance."""
     head = prompt.strip()
     long_enough = len(head) >= 10 or (len(head) >= 4 and not head[-1].isalnum())
-    return long_enough and answer.lstrip().startswith(head) and len(answer.strip()) > len(head)
+    said = _ASKED.sub("", answer.strip(), count=1)
+    return long_enough and said.startswith(head) and len(said) > len(head)
 
 
 def _context_differs(sample: Pair) -> Iterator[Finding]:

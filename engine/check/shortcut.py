@@ -72,7 +72,7 @@ class PairLengths:
 
 
 class LexicalShortcut:
-    """Words, word pairs, openings and endings that stand on one side only, and nearly always on the same.
+    """Words, word pairs, beginnings and endings that stand on one side only, and nearly always on the same.
 
     For each, the pairs that have it in the chosen answer alone and in the rejected alone are counted; what occurs in
     too few pairs to matter is forgotten on the way (lossy counting), so memory stays bounded.
@@ -91,7 +91,7 @@ class LexicalShortcut:
         words = [_words(text) for text in (chosen, rejected)]
         for side, said in enumerate(words):
             self._words[side] += len(said)
-        of_chosen, of_rejected = map(_features, words)
+        of_chosen, of_rejected = _features(words[0], chosen), _features(words[1], rejected)
         self._both.update(of_chosen & of_rejected)
         for counter, only in zip(self._only, (of_chosen - of_rejected, of_rejected - of_chosen), strict=True):
             counter.update(only)
@@ -160,13 +160,18 @@ def _words(text: str) -> list[str]:
     return words if len(words) <= _LONG else words[: _LONG * 2 // 3] + words[-_LONG // 3 :]
 
 
-def _features(words: list[str]) -> set[str]:
-    """Words, word pairs, the first three and the last three words."""
+def _features(words: list[str], text: str) -> set[str]:
+    """Words, word pairs, how the answer begins and ends (a word, three words, white space)."""
     features = set(words)
     features.update(map(" ".join, pairwise(words)))
+    if words:
+        features |= {f"{words[0]} …", f"… {words[-1]}"}
     if len(words) >= 3:
-        features.add(" ".join(words[:3]) + " …")
-        features.add("… " + " ".join(words[-3:]))
+        features |= {f"{' '.join(words[:3])} …", f"… {' '.join(words[-3:])}"}
+    if text[:1].isspace():
+        features.add("white space at the beginning")
+    if text[-1:].isspace():
+        features.add("white space at the end")
     return features
 
 

@@ -47,7 +47,11 @@ class Delimited:
         """Rows `start` to `stop` (exclusive), fewer at the end."""
         while len(self._starts) < stop and self._extend(max(_STEP, stop - len(self._starts))):
             pass
-        return [self._read(index) for index in range(start, min(stop, len(self._starts)))]
+        stop = min(stop, len(self._starts))
+        if start >= stop:
+            return []
+        records = ((record, taken) for record, taken, _ in self._records(self._starts[start]) if record)
+        return [self._row(index, *next(records)) for index in range(start, stop)]
 
     def _records(self, position: int) -> Iterator[tuple[list[str] | csv.Error, int, int]]:
         """Each record from byte `position` on, with the bytes and lines it took; blank and broken ones included."""
@@ -113,9 +117,8 @@ class Delimited:
                 break
         return self._position > before
 
-    def _read(self, index: int) -> Row:
+    def _row(self, index: int, record: list[str] | csv.Error, taken: int) -> Row:
         start = self._starts[index]
-        record, taken, _ = next(self._records(start))
         where = f"{self._path}:{self._lines[index]}"
         if isinstance(record, csv.Error):
             return RowError(f"{where}: not readable as CSV: {record}")

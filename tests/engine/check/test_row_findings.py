@@ -89,6 +89,10 @@ def test_clean_samples_have_no_findings(sample):
                 [user("Hi"), bot("Hello"), user("2 + 2?"), bot("5")],
             ),
         ),
+        (
+            "prompt-repeated",
+            chat_pair([user("What is 2 + 2?")], [bot("Q: What is 2 + 2? 4")], [bot("Q: What is 2 + 2? 5")]),
+        ),
         ("context-differs", chat_pair([], [user("2 + 2?"), bot("4")], [user("2 + 3?"), bot("6")])),
         ("context-differs", chat_pair([user("Hi")], [bot("Hello")], [user("Are you there?"), bot("Go")])),
         (
@@ -160,6 +164,7 @@ def test_text_that_a_format_adds_is_not_the_rows():
     [
         ({"question": "2 + 2?", "chosen": "4", "rejected": "5"}, text_pair("", "4", "5")),
         ({"context": "2 + 2?", "chosen": "4", "rejected": "5"}, chat_pair([], [bot("4")], [bot("5")])),
+        ({"prompt": [user("2 + 2?")], "chosen": "4", "rejected": "5"}, text_pair("", "4", "5")),
         (
             {"instruction": "Add these two numbers.", "prompt": "2, 2", "chosen": "4", "rejected": "5"},
             text_pair("2, 2 ", "4", "5"),
@@ -167,7 +172,8 @@ def test_text_that_a_format_adds_is_not_the_rows():
     ],
 )
 def test_a_prompt_in_a_column_that_is_not_read(row, sample):
-    assert codes(sample, row) == {"prompt-ignored"}
+    reads = ("chosen", "rejected") if isinstance(row.get("prompt"), list) else ("prompt", "chosen", "rejected")
+    assert codes(sample, row, reads) == {"prompt-ignored"}
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,13 @@ def test_a_phrase_at_the_end_is_found():
     assert [found.code for found in lexical(pairs)] == ["lexical-shortcut"]
 
 
+def test_white_space_that_gives_the_side_away_is_found():
+    draw = random.Random(6)
+    pairs = [(" " + words(draw, 15), words(draw, 15)) for _ in range(100)]
+    (found,) = lexical(pairs)
+    assert "white space at the beginning" in found.message and "chosen" in found.message
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_random_text_has_no_shortcut(seed):
     draw = random.Random(seed)
