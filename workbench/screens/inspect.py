@@ -99,6 +99,8 @@ class InspectScreen(WorkbenchScreen):
         self._whitespace = False
         self._query: Query | None = None
         self._note = ""
+        self._chosen: Selection | None = None
+        self._listed: Split = "train"
 
     # -- composition
 
@@ -153,19 +155,18 @@ class InspectScreen(WorkbenchScreen):
             self._start(self._open(self.workbench.selection), "load")
 
     def _on_selection(self, selection: Selection) -> None:
-        if not self.is_current or self._window is None or self._shown_selection() == selection:
+        # Only what another screen chose is news; our own choice may still be on its way.
+        if not self.is_current or self._window is None or selection == self._chosen:
             return
-        if selection.split != self._split:
+        self._chosen = selection
+        if selection.split != self._listed:
             self._start(self._open(selection), "load")
         elif selection.row in self._rows:
             self._go(self._rows.index(selection.row))
 
-    def _shown_selection(self) -> Selection:
-        return Selection(self._split, self._rows[self._place] if self._place < len(self._rows) else 0)
-
-    @property
-    def _split(self) -> Split:
-        return self.workbench.selection.split
+    def _choose(self, selection: Selection) -> None:
+        self._chosen = selection
+        self.workbench.selection = selection
 
     def _say_no_preset(self, session: Session) -> None:
         if session.path is None:
@@ -220,7 +221,7 @@ class InspectScreen(WorkbenchScreen):
         except FetchError as error:
             self._fail(error.failure)
             return
-        self.workbench.selection = Selection(split, row)
+        self._choose(Selection(split, row))
         if self._rows:
             self._go(self._rows.index(row) if row in self._rows else 0)
         else:
@@ -236,6 +237,7 @@ class InspectScreen(WorkbenchScreen):
 
         total = description.eval_rows if split == "eval" else description.train_rows
         self._window = window = RowWindow(fetch, total)
+        self._listed = split
         self._filter, self._order, self._note = ALL, Order.SOURCE, ""
         if total is None:
             await window.get(0)
@@ -327,7 +329,7 @@ class InspectScreen(WorkbenchScreen):
     def _arrived(self, place: int, samples: Samples, last: bool) -> None:
         self._item = len(samples) - 1 if last else 0
         self._show_samples(samples)
-        self.workbench.selection = Selection(self._split, self._rows[place])
+        self._choose(Selection(self._listed, self._rows[place]))
         self._start(self._prefetch(place), "ahead")
 
     async def _prefetch(self, place: int) -> None:
@@ -347,7 +349,7 @@ class InspectScreen(WorkbenchScreen):
     def _header(self, row: RowView | None, more: str = "") -> None:
         assert self._window is not None
         index = self._rows[self._place] if self._place < len(self._rows) else 0
-        place = f"row {index:,} of {self._window.total or 0:,} {self._split}"
+        place = f"row {index:,} of {self._window.total or 0:,} {self._listed}"
         if row is not None and (row.row != index or row.dataset):
             place += f" · data set {row.dataset}, row {row.row:,}"
         if why := self._why():
@@ -438,7 +440,7 @@ class InspectScreen(WorkbenchScreen):
         if self._window is not None:
             if self.workbench.row_set is not None:
                 self.workbench.row_set = None
-            other: Split = "train" if self._split == "eval" else "eval"
+            other: Split = "train" if self._listed == "eval" else "eval"
             self._start(self._open(Selection(other, 0)), "load")
 
     def action_filter(self) -> None:

@@ -75,11 +75,13 @@ class RowList(ScrollView, can_focus=True):
         self._summaries: Mapping[int, RowSummary] = {}
         self._palette = Palette(self)
         self._asked: tuple[int, ...] = ()
+        self._digits = 1
 
     def show(self, rows: Sequence[int], summaries: Mapping[int, RowSummary], title: str) -> None:
         """List rows by position, with what is known of them."""
         self._rows, self._summaries = rows, summaries
         self.border_title = title
+        self._digits = len(f"{max(rows, default=0):,}") if not isinstance(rows, range) else len(f"{len(rows):,}")
         self._asked = ()
         self.virtual_size = Size(self.size.width, len(rows))
         self.refresh()
@@ -94,7 +96,7 @@ class RowList(ScrollView, can_focus=True):
         index = self._rows[place]
         here = ("rows--cursor",) if place == self.cursor else ()
         summary = self._summaries.get(index)
-        number = f"{'▌' if here else ' '}{index:>7,} "
+        number = f"{'▌' if here else ' '}{index:>{self._digits},} "
         segments = [Segment(number, self._palette("rows--text" if here else "rows--number", *here))]
         if summary is None:
             segments.append(Segment("…", self._palette("rows--faded", *here)))

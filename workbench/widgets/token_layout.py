@@ -221,8 +221,10 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
             if number:
                 if borders or whitespace:
                     put(token, NEWLINE, "newline", glued=True)
-                elif not line:
-                    line.append(Fragment(token, "", 0, "token"))
+                elif used < width:
+                    # A place where the cursor can be seen.
+                    line.append(Fragment(token, " ", 1, "newline"))
+                    used += 1
                 if number == closing and not piece and token in after:
                     badges(token, after[token], glued=True)
                 end()
