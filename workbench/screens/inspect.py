@@ -43,7 +43,7 @@ class InspectScreen(WorkbenchScreen):
 
     MODE = "inspect"
     AUTO_FOCUS = ""
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide"), (150, "-list")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-list")]  # noqa: RUF012 (Textual's ClassVar)
     CSS = """
     InspectScreen {
         #source { height: 1; }

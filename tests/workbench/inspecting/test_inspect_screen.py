@@ -1,0 +1,308 @@
+import json
+
+from engine.inspector.messages import Failure
+from workbench.session import RowSet, Selection
+from workbench.widgets.notice import Notice
+from workbench.widgets.row_header import RowHeader
+from workbench.widgets.row_list import RowList
+from workbench.widgets.token_inspector import TokenInspector
+from workbench.widgets.token_view import TokenView
+
+
+async def at_inspect(pilot):
+    await settled(pilot)
+    await pilot.press("alt+3")
+    await settled(pilot)
+
+
+async def settled(pilot):
+    for _ in range(3):
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete(
+            [worker for worker in pilot.app.workers if worker.group not in ("ahead", "never")]
+        )
+    await pilot.pause()
+
+
+def said(app, widget):
+    return str(app.screen.query_one(widget).render())
+
+
+async def test_rows_are_walked_and_the_row_is_kept_for_other_screens(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        assert "row 0 of 60 train" in said(app, RowHeader)
+        await pilot.press("n", "j", "n", "p")
+        await settled(pilot)
+        assert "row 2 of 60 train" in said(app, RowHeader)
+        assert app.selection == Selection("train", 2)
+        await pilot.press("p", "k", "p")
+        await settled(pilot)
+        assert "row 0 of 60" in said(app, RowHeader)
+
+
+async def test_the_next_row_is_there_before_it_is_asked_for(open_on, stand_in):
+    inspector = stand_in()
+    app = open_on(inspector)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.pause(0.1)
+        inspector.gate.clear()
+        await pilot.press("n", "n")
+        assert "row 2 of 60" in said(app, RowHeader)
+        assert app.screen.row.row == 2
+        inspector.gate.set()
+
+
+async def test_a_slow_row_is_said_to_be_read_and_does_not_block(open_on, stand_in):
+    inspector = stand_in()
+    app = open_on(inspector)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        inspector.gate.clear()
+        await pilot.press("g", *"50", "enter")
+        await pilot.pause(0.3)
+        assert "row 50 of 60 train · reading" in said(app, RowHeader)
+        inspector.gate.set()
+        await settled(pilot)
+        assert "✓ kept" in said(app, RowHeader)
+
+
+async def test_jumping_to_a_row_that_is_not_there_says_which_are(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("g", *"60", "enter")
+        await settled(pilot)
+        assert [note.message for note in app._notifications] == ["There is no row 60: they go from 0 to 59."]
+        assert "row 0 of 60" in said(app, RowHeader)
+
+
+async def test_the_pooled_token_is_under_the_cursor_at_first(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        assert "the reward is read from this token's hidden state" in said(app, TokenInspector)
+        await pilot.press("left")
+        assert "<end_of_turn>" in said(app, TokenInspector)
+        assert "special token" in said(app, TokenInspector)
+        assert "hidden state" not in said(app, TokenInspector)
+        await pilot.press("tab")
+        assert "(rejected)" in said(app, TokenInspector)
+
+
+async def test_marks_are_jumped_between(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("n", "n", "n")
+        await settled(pilot)
+        chosen = app.screen.focused
+        row = app.screen.row
+        await pilot.press("full_stop")
+        assert chosen.cursor == chosen.sequence.kept_end
+        assert "the model never sees this token" in said(app, TokenInspector)
+        await pilot.press("full_stop")
+        assert chosen.cursor == row.shared_prefix
+
+
+async def test_a_click_selects_the_token_below_the_pointer(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        view = app.screen.query(TokenView).first()
+        await pilot.click(view, offset=(8, 0))
+        assert view.cursor == 1
+        assert "<start_of_turn>" in said(app, TokenInspector)
+
+
+async def test_a_refused_row_says_why_and_shows_what_it_holds(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("g", "5", "enter")
+        await settled(pilot)
+        assert "✗ dropped" in said(app, RowHeader)
+        assert "the column chosen is null" in said(app, "PairView RefusalNote")
+        assert "chosen  null" in painted(app)
+        assert said(app, TokenInspector).strip() == ""
+
+
+async def test_views_change_and_are_remembered(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("v", "w")
+        await pilot.pause()
+        assert "·is " in painted(app)
+        assert str(app.screen.row.sequences[0].ids[0]) in painted(app)
+        await pilot.press("v", "v")
+        await pilot.pause()
+        assert "input  text, " in painted(app)
+        await pilot.press("V")
+        await pilot.pause()
+        assert app.state.of("inspect") == {"view": "labels", "whitespace": True}
+
+
+async def test_text_is_searched_through_the_rows(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("slash", *"row 41", "enter")
+        await settled(pilot)
+        assert "row 41 of 60" in said(app, RowHeader)
+        view = app.screen.focused
+        start, stop = view.match
+        assert view.sequence.text[view.sequence.starts[start] : view.sequence.ends[stop - 1]].strip() == "Row 41"
+
+
+async def test_what_is_nowhere_is_said_to_be_nowhere(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("slash", *"zebra", "enter")
+        await settled(pilot)
+        assert [note.message for note in app._notifications] == ["“zebra” is nowhere in these rows."]
+        assert "row 0 of 60" in said(app, RowHeader)
+
+
+async def test_filtering_walks_only_what_is_admitted_until_escape(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("f", "j", "j", "enter")
+        await settled(pilot)
+        assert "row 5 of 60 train · 1 of 5 dropped" in said(app, RowHeader)
+        await pilot.press("n")
+        await settled(pilot)
+        assert "row 16 of 60 train · 2 of 5 dropped" in said(app, RowHeader)
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "row 16 of 60 train   ✗ dropped" in said(app, RowHeader)
+
+
+async def test_sorting_by_length(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("s", "j", "enter")
+        await settled(pilot)
+        lengths = []
+        for _ in range(5):
+            lengths.append(max(len(sequence.ids) for sequence in app.screen.row.sequences))
+            await pilot.press("n")
+            await settled(pilot)
+        assert lengths == sorted(lengths, reverse=True)
+        assert "longest first" in said(app, RowHeader)
+
+
+async def test_rows_sent_by_another_screen_are_walked_alone(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("alt+1")
+        await app.show_rows(RowSet(((0, 17), (0, 3)), "answer-cut"))
+        await settled(pilot)
+        assert "row 17 of 60 train · 1 of 2 answer-cut" in said(app, RowHeader)
+        await pilot.press("n")
+        await settled(pilot)
+        assert "row 3 of 60 train · 2 of 2 answer-cut" in said(app, RowHeader)
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "row 3 of 60 train   " in said(app, RowHeader)
+
+
+async def test_the_other_split(open_on, stand_in, pairs):
+    app = open_on(stand_in(eval_rows=pairs(3)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("e")
+        await settled(pilot)
+        assert "row 0 of 3 eval" in said(app, RowHeader)
+        assert app.selection == Selection("eval", 0)
+
+
+async def test_a_split_that_is_not_there_is_said_to_be_absent(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("e")
+        await settled(pilot)
+        assert [note.message for note in app._notifications] == ["This preset sets no rows aside for evaluation."]
+        assert "row 0 of 60 train" in said(app, RowHeader)
+
+
+async def test_data_that_cannot_be_opened_is_explained_and_can_be_tried_again(open_on, stand_in):
+    inspector = stand_in()
+    inspector.failure = Failure("There is no such file.", "data/demo.jsonl", "Check `path`.")
+    app = open_on(inspector)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_inspect(pilot)
+        assert "There is no such file." in said(app, Notice)
+        assert "data/demo.jsonl" in said(app, Notice)
+        assert "Check `path`." in said(app, Notice)
+        inspector.failure = None
+        await pilot.press("ctrl+r")
+        await settled(pilot)
+        assert "row 0 of 60" in said(app, RowHeader)
+
+
+async def test_an_empty_data_set_is_said_to_be_empty(open_on, stand_in):
+    app = open_on(stand_in(rows=()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_inspect(pilot)
+        assert "There are no train rows." in said(app, Notice)
+        await pilot.press("n", "p", "r", "y", "v")
+
+
+async def test_the_row_is_copied_as_json(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("y")
+        assert json.loads(app.clipboard)["rejected"].startswith("The capital of Australia is Sydney")
+        await pilot.press("Y")
+        assert json.loads(app.clipboard)["chosen_ids"] == list(app.screen.row.sequences[0].ids)
+
+
+async def test_the_list_shows_the_rows_around_the_cursor_and_takes_clicks(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(160, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.pause(0.3)
+        await settled(pilot)
+        assert "✗ missing-field" in painted(app)
+        assert "✗ answer-cut +1" in painted(app)
+        await pilot.click(RowList, offset=(5, 9))
+        await settled(pilot)
+        assert "row 8 of 60" in said(app, RowHeader)
+
+
+async def test_steps_are_shown_with_their_labels(open_on, stand_in, steps):
+    app = open_on(stand_in(rows=steps(3), kind="steps"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_inspect(pilot)
+        screen = painted(app)
+        assert "✓1" in screen and "✗0" in screen and "~0.70" in screen
+        assert "5 steps: 2 ✓  1 ✗  1 ~  1 · not judged" in screen
+        assert "label ✓1: the loss is taken here" in said(app, TokenInspector)
+
+
+async def test_hostile_text_never_reaches_the_terminal_raw(open_on, stand_in, hostile):
+    app = open_on(stand_in(rows=[hostile]))
+    async with app.run_test(size=(160, 50)) as pilot:
+        await at_inspect(pilot)
+        for _ in range(5):
+            screen = painted(app)
+            assert not set(screen) & set("\x1b\x07\x00\x9b\u202e\u200b\ud800\r\t")
+            await pilot.press("v")
+            await pilot.pause()
+        assert "␛[2J" in screen
+        assert "[red]markup[/red]" in screen
+
+
+def painted(app):
+    """What stands on the screen, line by line."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
