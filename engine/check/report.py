@@ -168,7 +168,7 @@ def _summary(code: str, seen: Occurrences, rows: int, tokens_lost: float) -> Fin
         message += f"; training does not see {share(tokens_lost)} of the tokens"
     if seen.said != title:
         message += f"; first: {seen.said}"
-    return FindingSummary(code, seen.severity.value, seen.count, tuple(seen.rows), message, advice(code))
+    return FindingSummary(code, seen.severity.value, seen.count, tuple(sorted(seen.rows)), message, advice(code))
 
 
 def _set_summary(found: SetFinding) -> FindingSummary:

@@ -7,6 +7,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from engine.check.codes import CODES
 from engine.check.report import check
 from engine.finding import Ledger
 from engine.inspector.messages import CheckReport
@@ -366,6 +367,27 @@ def test_a_cache_that_cannot_be_used_is_done_without(opened, monkeypatch, tmp_pa
     (kept,) = (tmp_path / "checks").iterdir()
     kept.write_text("{broken")
     assert check(data) == first
+
+
+# These take a tokenizer that merges or has a BOS token, or a template that refuses a role: see the encoder's tests.
+OF_THE_SETUP = {"bos-doubled", "template-error", "template-splice", "system-merged", "separator-merged"}
+EXAMPLES = [name for name, code in CODES.items() if code.example.startswith("{") and name not in OF_THE_SETUP]
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_the_example_in_the_documentation_has_the_finding(opened, code):
+    rows = CODES[code].example.splitlines()
+    if "completions" in rows[0]:
+        rows, settings = [*rows, *steps(1)], STEPWISE
+    elif '"input"' in rows[0]:
+        rows, settings = [*rows, *columns(1)], CHAT
+    else:
+        settings = {}
+    if code == "system-dropped":
+        settings = {"dataset": CHAT["dataset"] | {"drop_system_message": True}}
+    if code == "margin-missing":
+        rows.append('{"prompt": "d", "chosen": "e", "rejected": "f", "margin": 1.5}')
+    assert code in found(check(opened(rows, **settings)))
 
 
 def test_any_rows_are_accounted_for(opened):
