@@ -46,6 +46,11 @@ class RunHistory:
         """How many optimizer steps the run means to do; 0 while not known."""
         return self.start.total_steps if self.start else 0
 
+    @property
+    def reached(self) -> int:
+        """The last optimizer step known to be done: metrics come every few steps only, checkpoints also between."""
+        return max(self.step, self.checkpoints[-1].step if self.checkpoints else 0)
+
     def add(self, records: Iterable[Record]) -> None:
         """Take in the next records, in their order."""
         metrics: list[tuple[Metric, float]] = []
@@ -161,7 +166,7 @@ class RunHistory:
             return None
         if self.phase.phase == "training":
             pace = self.seconds_per_step
-            return pace * max(0, self.total_steps - self.step) if pace is not None and self.total_steps else None
+            return pace * max(0, self.total_steps - self.reached) if pace is not None and self.total_steps else None
         done, total = self.phase.done, self.phase.total
         spent = self.elapsed - self._phase_began
         return spent / done * (total - done) if done and total and total >= done and spent > 0 else None
@@ -170,7 +175,7 @@ class RunHistory:
     def progress(self) -> tuple[int, int] | None:
         """How far the phase (in training: the whole run) is: (done, total); None where unknown."""
         if self.phase is None or self.phase.phase in ("training", "stopping"):
-            return (self.step, self.total_steps) if self.total_steps else None
+            return (self.reached, self.total_steps) if self.total_steps else None
         if self.phase.done is not None and self.phase.total:
             return self.phase.done, self.phase.total
         return None

@@ -36,8 +36,8 @@ class RunsScreen(WorkbenchScreen):
     MODE = "runs"
     DEFAULT_CSS = """
     RunsScreen {
-        RunList { height: 2fr; min-height: 5; }
-        #beneath { height: 3fr; border-top: solid $border-blurred; }
+        RunList { height: auto; max-height: 40%; }
+        #beneath { height: 1fr; border-top: solid $border-blurred; }
         #differences { width: 1fr; max-width: 84; padding: 0 1; display: none; }
         &.-differences #differences { display: block; }
         &.-differences ChartGrid { display: none; }

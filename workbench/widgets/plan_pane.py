@@ -22,10 +22,12 @@ class PlanPane(Vertical):
     PlanPane {
         height: 1fr; padding: 1 2;
         VerticalScroll { height: auto; max-height: 1fr; }
-        Button { margin-top: 1; height: 1; border: none; min-width: 24; }
-        Button { background: $primary; color: $background; text-style: bold; }
-        Button:focus { background: $primary; text-style: bold reverse; }
-        Button:disabled { background: $surface-lighten-1; color: $quiet; }
+        #launch {
+            margin-top: 1; height: 1; border: none; min-width: 24; background: $primary; color: $background;
+            text-style: bold;
+        }
+        #launch:focus { background: $primary; text-style: bold reverse; border: none; }
+        #launch:disabled { background: $surface-lighten-1; color: $quiet; border: none; }
     }
     """
 
@@ -77,6 +79,7 @@ def _facts(preset: Preset, known: Description | CheckReport | Failure | None) ->
         parts.append(f"{preset.gradient_accumulation_steps} batches summed")
     if preset.num_processes > 1:
         parts.append(f"{preset.num_processes} processes")
+    factors = f" ({' × '.join(parts)})" if len(parts) > 1 else ""
     rate = f"{preset.optimizer}, learning rate {preset.learning_rate:g}, {preset.lr_scheduler}"
     adapter = f"LoRA, rank {preset.lora_r}" if preset.adapter else "all weights"
     return [
@@ -85,7 +88,7 @@ def _facts(preset: Preset, known: Description | CheckReport | Failure | None) ->
         ("data", ", ".join(config.path for config in preset.datasets)),
         ("rows", _rows(preset, known)),
         ("length", f"at most {preset.sequence_len} tokens"),
-        ("batch", f"{batch} samples a step" + (f" ({' × '.join(parts)})" if len(parts) > 1 else "")),
+        ("batch", f"{batch} sample{'' if batch == 1 else 's'} a step{factors}"),
         ("steps", _steps(preset, known)),
         ("optimizer", rate),
         ("evaluation", _evaluation(preset)),
@@ -159,7 +162,8 @@ def _against(session: Session, known: Description | CheckReport | Failure | None
         sign, colour = ("✗", "$error") if error else ("·", "$quiet")
         lines.append(Content.assemble((f"{sign} ", f"bold {colour}"), (visible(str(problem)), "" if error else colour)))
     if isinstance(known, Failure) and not known.cancelled:
-        text = " ".join(part for part in (known.where, known.what, known.advice) if part)
+        where = f"{known.where}: " if known.where else ""
+        text = f"{where}{known.what} {known.advice}"
         lines.append(Content.assemble(("✗ ", "bold $error"), visible(text)))
     if isinstance(known, CheckReport):
         for finding in known.findings:

@@ -122,8 +122,8 @@ def extent_of(plot: Plot) -> tuple[float, float] | None:
 
 
 def window_length(series: Series, smoothing: int | None) -> int:
-    """How many values the moving average spans: as asked, or a twenty-fifth of all, at most 500."""
-    return max(1, min(500, len(series) // 25)) if smoothing is None else max(1, smoothing)
+    """How many values the moving average spans: as asked, or a sixteenth of all, at most 500."""
+    return max(1, min(500, len(series) // 16)) if smoothing is None else max(1, smoothing)
 
 
 def draw(plot: Plot, width: int, height: int) -> Frame:
@@ -251,6 +251,8 @@ def _compose(plot: Plot, drawn: list[_Drawn], area: _Area) -> tuple[list[str], l
             if bits:
                 merged[place] |= bits
                 characters[place], roles[place] = character(merged[place]), role
+    for reference in plot.references:
+        _label_reference(reference, area, characters, roles)
     for each in drawn:
         _mark(each, plot.axis, area, characters, roles)
     return characters, roles
@@ -266,8 +268,21 @@ def _draw_reference(reference: Reference, area: _Area, characters: list[str], ro
     start = (y >> 2) * area.width
     for place in range(start, start + area.width):
         characters[place], roles[place] = character(layer.cells[place]), "reference"
-    label = reference.label[: area.width]
-    characters[start + area.width - len(label) : start + area.width] = label
+
+
+def _label_reference(reference: Reference, area: _Area, characters: list[str], roles: list[str]) -> None:
+    """Name the level at the right, or else at the left or in the middle, where no curve is in the way."""
+    y, label = area.y(reference.value), reference.label
+    free = area.width - len(label)
+    if not 0 <= y < area.height * 4 or free < 0:
+        return
+    for offset in (free, 0, free // 2):
+        start = (y >> 2) * area.width + offset
+        stop = start + len(label)
+        if not any(role.startswith("curve") for role in roles[start:stop]):
+            characters[start:stop] = label
+            roles[start:stop] = ["reference"] * len(label)
+            return
 
 
 def _layers(each: _Drawn, area: _Area) -> tuple[Layer, Layer]:

@@ -5,7 +5,7 @@ from textual.widgets import Static
 
 from workbench.screen_text import visible
 
-_LINES = 6
+_LINES = 5
 
 
 class RunEnding(Static):
@@ -13,7 +13,7 @@ class RunEnding(Static):
 
     DEFAULT_CSS = """
     RunEnding {
-        height: auto; max-height: 14; padding: 0 1; border: round $error; border-title-color: $error;
+        height: auto; max-height: 11; padding: 0 1; border: round $error; border-title-color: $error;
         border-subtitle-color: $quiet; display: none; overflow-y: auto;
         &.-shown { display: block; }
     }
@@ -27,7 +27,8 @@ class RunEnding(Static):
         """Say how the run ended."""
         self.border_title = state
         self.border_subtitle = "c copy · o log · r resume"
-        last = last_words(log)
+        said = [text[:60] for text in (message, advice) if text]
+        last = [line for line in last_words(log) if not any(text in line for text in said)]
         self.text = "\n".join(part for part in (f"{state}: {message}", advice, *last) if part)
         parts = [Content.styled(visible(message or "It ended without a word.", keep="\n"), "bold")]
         if advice:
@@ -48,7 +49,7 @@ def last_words(log: list[str]) -> list[str]:
     kept: list[str] = []
     inside = False
     for line in log:
-        if line.lstrip().startswith("Traceback (most recent call last)"):
+        if "Traceback (most recent call last)" in line:
             inside = True
             continue
         if inside and (line.startswith((" ", "\t")) or not line.strip()):

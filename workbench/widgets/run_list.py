@@ -24,7 +24,7 @@ CURVE_COLOURS = ("$primary", "$warning", "$success", "$error", "$secondary", "$f
 """The colours of a chart's curves, in their order (widgets/chart.py): a marked run has its curve's."""
 
 
-_FIXED = 2 + 11 + 9 + 7 + 6 + 6 + 4 + 4  # every column but name, preset and spark line
+_FIXED = 2 + 13 + 9 + 7 + 6 + 6 + 4 + 4  # every column but name, preset and spark line
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,12 @@ class RunList(Vertical):
 
     DEFAULT_CSS = """
     RunList {
-        height: 1fr;
+        height: auto;
         #run-heading { height: 1; padding: 0 1; color: $quiet; text-wrap: nowrap; }
-        OptionList, OptionList:focus { height: 1fr; border: none; padding: 0; background: $background; }
+        OptionList, OptionList:focus {
+            height: auto; max-height: 100%; border: none; padding: 0; background: $background;
+            background-tint: $foreground 0%;
+        }
         OptionList > .option-list--option { padding: 0 1; text-wrap: nowrap; }
         OptionList > .option-list--option-highlighted,
         OptionList:focus > .option-list--option-highlighted { background: $primary 24%; color: $foreground; }
@@ -78,7 +81,7 @@ class RunList(Vertical):
         self._runs: dict[str, RunSummary] = {}
         self._marked: list[str] = []
         self._now = 0.0
-        self._highlighted: str | None = None
+        self._told: str | None = None
 
     def compose(self) -> ComposeResult:
         """Heading, list, and what is said where there is no run."""
@@ -96,7 +99,14 @@ class RunList(Vertical):
     @property
     def highlighted(self) -> RunSummary | None:
         """The run under the cursor."""
-        return self._runs.get(self._highlighted or "")
+        return self._runs.get(self._key or "")
+
+    @property
+    def _key(self) -> str | None:
+        """The key of the run under the cursor, from the list itself: its messages come later than the next key."""
+        index = self.query_one(OptionList).highlighted
+        keys = list(self._runs)
+        return keys[index] if index is not None and index < len(keys) else None
 
     @property
     def marked(self) -> list[RunSummary]:
@@ -111,14 +121,14 @@ class RunList(Vertical):
     def show(self, runs: Sequence[RunSummary], now: float) -> None:
         """Show these runs, keeping the cursor and the marks. `now` (Unix seconds) makes ages of dates."""
         self._now = now
-        before = list(self._runs)
+        before, wanted = list(self._runs), self._key
         self._runs = {str(run.path): run for run in runs}
         self._marked = [key for key in self._marked if key in self._runs]
         self.set_class(not self._runs, "-empty")
         if before == list(self._runs):
             self._rewrite()
         else:
-            self._rebuild()
+            self._rebuild(wanted)
 
     def on_mount(self) -> None:
         """The keys go to the list."""
@@ -135,15 +145,14 @@ class RunList(Vertical):
         preset = rest // 2 if rest >= 36 else 0
         return _Columns(max(10, rest - preset), preset, spark)
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, wanted: str | None) -> None:
         options = self.query_one(OptionList)
         columns = self._columns()
-        wanted = self._highlighted
         options.clear_options()
         options.add_options([Option(self._line(key, columns), id=_id(key)) for key in self._runs])
         if self._runs:
             keys = list(self._runs)
-            options.highlighted = keys.index(wanted) if wanted in self._runs else 0
+            options.highlighted = keys.index(wanted) if wanted is not None and wanted in self._runs else 0
         self._heading(columns)
 
     def _rewrite(self) -> None:
@@ -158,7 +167,7 @@ class RunList(Vertical):
     def _heading(self, columns: _Columns) -> None:
         preset = f"{'preset':<{columns.preset}}" if columns.preset else ""
         text = (
-            f"  {'state':<11}{'run':<{columns.name}}{preset}{'step':>9}{'loss':>7}{'acc':>6}{'eval':>6}"
+            f"  {'state':<13}{'run':<{columns.name}}{preset}{'step':>9}{'loss':>7}{'acc':>6}{'eval':>6}"
             f"  {'course':<{columns.spark}}  {'age':>4}"
         )
         self.query_one("#run-heading", Static).update(Content(text))
@@ -171,7 +180,7 @@ class RunList(Vertical):
         steps = f"{run.step or 0}/{run.total_steps}" if run.total_steps else "–"
         return Content.assemble(
             mark,
-            (f"{sign} {run.state.value:<9}", colour),
+            (f"{sign} {run.state.value:<11}", colour),
             (_cut(run.name, columns.name), "bold"),
             (_cut(run.preset, columns.preset), "$quiet"),
             f"{steps:>9}",
@@ -184,7 +193,7 @@ class RunList(Vertical):
 
     def action_mark(self) -> None:
         """Mark the run under the cursor for comparison, or take its mark away."""
-        key = self._highlighted
+        key = self._key
         if key is None:
             return
         if key in self._marked:
@@ -197,10 +206,8 @@ class RunList(Vertical):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another run under the cursor."""
         event.stop()
-        keys = list(self._runs)
-        key = keys[event.option_index] if event.option_index < len(keys) else None
-        if key != self._highlighted:
-            self._highlighted = key
+        if self._key != self._told:
+            self._told = self._key
             self.post_message(self.Changed())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -53,7 +53,7 @@ def _first_line(name: str, state: str, history: RunHistory, width: int, note: st
     if note:
         parts.append((f"  {note}", "$warning"))
     live = state not in MARKS or state in ("stalled", "orphaned")
-    progress = history.progress if live else ((history.step, history.total_steps) if history.total_steps else None)
+    progress = history.progress if live else ((history.reached, history.total_steps) if history.total_steps else None)
     after: list[tuple[str, str]] = []
     if progress:
         done, total = progress
@@ -70,7 +70,7 @@ def _first_line(name: str, state: str, history: RunHistory, width: int, note: st
             filled, rest = progress_bar(done, total, room)
             after += [("  ", ""), (filled, colour), (rest, "$quiet 50%")]
         after += [(f" {share}", ""), (time, "$quiet")]
-    elif live and history.phase is not None and history.phase.message:
+    elif live and history.start is not None and history.phase is not None and history.phase.message:
         after.append((f"  {visible(history.phase.message)}", "$quiet"))
     return Content.assemble(*parts, *after)
 
@@ -81,15 +81,15 @@ def _second_line(state: str, history: RunHistory) -> Content:
     start = history.start
     if start is None:
         message = history.phase.message if history.phase else ""
-        return Content.styled(visible(message) or "nothing is known of it yet", "$quiet")
+        return Content.styled(visible(message) or ("" if state in MARKS else "looking…"), "$quiet")
     kept, rows = start.ledger.get("kept"), start.ledger.get("rows")
     facts = [
         "pairs" if start.model_kind == "pair" else "steps",
-        f"{kept} of {rows} rows" if kept is not None and rows is not None else "",
+        f"{kept}/{rows} rows" if kept is not None and rows is not None else "",
         _parameters(start.parameters, start.trained_parameters),
         visible(start.device),
         f"epoch {history.epoch:.2f}" if history.epoch else "",
-        f"saved at step {history.checkpoints[-1].step}" if history.checkpoints else "no checkpoint yet",
+        f"saved at step {history.checkpoints[-1].step}" if history.checkpoints else "nothing saved",
         f"attempt {history.attempts}" if history.attempts > 1 else "",
     ]
     return Content.styled(" · ".join(fact for fact in facts if fact), "$quiet")
@@ -99,5 +99,5 @@ def _parameters(total: int, trained: int) -> str:
     if not total:
         return ""
     if trained and trained != total:
-        return f"{short_number(trained)} of {short_number(total)} parameters"
-    return f"{short_number(total)} parameters"
+        return f"{short_number(trained)} of {short_number(total)} weights"
+    return f"{short_number(total)} weights"

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from textual.widgets import OptionList
 
 from engine.events.schema import End
 from engine.runs.folder import RunFolder
@@ -101,6 +102,19 @@ async def test_marked_runs_are_compared(make_app, three_runs, at_runs, settle):
         assert row.split() == ["learning_rate", "2e-05", "0.001"]
         await pilot.press("v", "space")
         await settle(pilot, lambda: [curve.label for curve in loss.plot.curves] == ["train", "eval"])
+
+
+async def test_keys_that_come_faster_than_the_screen_act_on_the_right_run(make_app, three_runs, at_runs, settle):
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await at_runs(pilot, "stopped-1")
+        options = app.screen.query_one(OptionList)
+        options.action_cursor_down()
+        app.screen.run_list.action_mark()
+        options.action_cursor_down()
+        app.screen.run_list.action_mark()
+        await pilot.pause()
+        assert [run.name for run in app.screen.run_list.marked] == ["done-1", "stopped-1"]
 
 
 async def test_wide_screens_show_differences_beside_the_curves(make_app, three_runs, at_runs, settle):
