@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_app(preset: str | None) -> int:
     """Open the app; a fault of ours ends in one line and a log, not in a traceback."""
     from workbench.app import WorkbenchApp
+    from workbench.terminal_keys import hear_alt_digits
 
+    hear_alt_digits()
     app = WorkbenchApp(preset)
     app.run()
     return app.return_code or 0

@@ -63,11 +63,12 @@ class HomeScreen(WorkbenchScreen):
     """Presets, recent runs, this machine."""
 
     MODE = "home"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]  # noqa: RUF012 (Textual's ClassVar)
     AUTO_FOCUS = "#presets"
     CSS = """
     HomeScreen {
         #lists { layout: vertical; height: 1fr; padding: 1 2 0 2; }
-        &.-wide #lists { layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-gutter: 0 4; }
+        &.-wide #lists { layout: grid; grid-size: 2; grid-columns: 4fr 3fr; grid-gutter: 0 4; }
         .column { height: auto; max-height: 1fr; margin-bottom: 1; }
         &.-wide .column { height: 1fr; }
         .heading { color: $quiet; padding: 0 1; }

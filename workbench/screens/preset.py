@@ -79,6 +79,10 @@ class PresetScreen(WorkbenchScreen):
         if self.is_mounted:
             self.query_one(SamplePane).follow()
 
+    def on_screen_suspend(self) -> None:
+        """A dialog or another screen comes over this one."""
+        self.query_one(PresetEditor).close_completions()
+
     # --- the session ---
 
     def _show_session(self, session: Session) -> None:

@@ -12,14 +12,16 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.theme import Theme
 from textual.widgets import TextArea
-from textual.widgets.text_area import TextAreaTheme
 
 from engine.preset.complete import complete
 from workbench.widgets.completion_list import CompletionList
+from workbench.widgets.yaml_line import yaml_spans
 
 if TYPE_CHECKING:
     from engine.preset.problem import Problem
 
+SYNTAX = {"key": "primary", "value": "special", "null": "quiet", "punctuation": "quiet", "comment": "quiet"}
+"""The theme's variable for each kind of `yaml_spans`."""
 MARKS = {"error": "✗", "notice": "i"}
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if code != 0x09} | {0x7F: 0x2421}
 _PICTURES |= dict.fromkeys((*range(0x80, 0xA0), *range(0x200B, 0x2010), *range(0x202A, 0x202F)), 0xFFFD)
@@ -50,7 +52,6 @@ class PresetEditor(TextArea):
     def __init__(self, completions: CompletionList, id: str | None = None) -> None:
         super().__init__(
             id=id,
-            language="yaml",
             soft_wrap=True,
             show_line_numbers=True,
             tab_behavior="indent",
@@ -61,6 +62,7 @@ class PresetEditor(TextArea):
         self._marks: dict[int, Problem] = {}
         self._completions = completions
         self._typing = False
+        self._syntax = dict.fromkeys(SYNTAX, Style())
 
     def on_mount(self) -> None:
         """Take the app's colours, now and whenever they change."""
@@ -119,6 +121,10 @@ class PresetEditor(TextArea):
             self._completions.close()
 
     def _on_blur(self, event: events.Blur) -> None:
+        self.close_completions()
+
+    def close_completions(self) -> None:
+        """Offer nothing any more."""
         self._completions.close()
 
     def action_complete(self) -> None:
@@ -131,8 +137,9 @@ class PresetEditor(TextArea):
         before = self.document.get_line(line)[:column]
         typed = before[found.start :]
         begun = bool(typed) or (before.endswith(": ") and len(before) > 2)
+        fits = bool(found.items) and found.items[0].text.lower().startswith(typed.lower())
         done = len(found.items) == 1 and found.items[0].text.strip() == typed.strip()
-        if found.items and (asked or (begun and not done)):
+        if found.items and (asked or (begun and fits and not done)):
             self._completions.open(found, self.cursor_screen_offset, len(typed))
         else:
             self._completions.close()
@@ -154,6 +161,8 @@ class PresetEditor(TextArea):
     def get_line(self, line_index: int) -> Text:
         """The line as it is drawn: harmless, and underlined where a problem begins."""
         line = Text(self.document.get_line(line_index).translate(_PICTURES), end="", no_wrap=True)
+        for start, end, name in yaml_spans(line.plain):
+            line.stylize(self._syntax[name], start, end)
         problem = self._marks.get(line_index)
         if problem is not None and problem.severity == "error" and problem.column:
             start = problem.column - 1
@@ -185,24 +194,7 @@ class PresetEditor(TextArea):
         return colour.rich_color.name
 
     def _take_colours(self, _: Theme | None = None) -> None:
-        key, quiet, value = (Style(color=self._colour(name)) for name in ("primary", "quiet", "special"))
-        plain, wrong = Style(color=self._colour("foreground")), Style(color=self._colour("error"))
-        styles = {
-            "yaml.field": key,
-            "string": plain,
-            "number": value,
-            "boolean": value,
-            "constant.builtin": quiet,
-            "comment": quiet + Style(italic=True),
-            "type": value,
-            "error": wrong,
-            "punctuation.delimiter": quiet,
-            "punctuation.bracket": quiet,
-        }
-        self.register_theme(TextAreaTheme("workbench", syntax_styles=styles))
-        if self.theme == "workbench":
-            self._set_theme("workbench")
-            self.notify_style_update()
-        else:
-            self.theme = "workbench"
+        self._syntax = {name: Style(color=self._colour(variable)) for name, variable in SYNTAX.items()}
+        self._syntax["comment"] += Style(italic=True)
+        self.notify_style_update()
         self.refresh()
