@@ -264,7 +264,7 @@ class DataSetChecks:
             self.cuts.add(encoded)
             if sample is None and margin_is_null:
                 self.margins.add(place, None)
-        if sample is None:
+        if sample is None or (encoded.refusal and encoded.refusal.reason == "duplicate-row"):
             return
         self.repetitions.add(place, identity_of(sample), split)
         if split == "eval":

@@ -255,6 +255,14 @@ def test_duplicates_and_conflicts(opened):
     assert found(check(opened(rows, **CHAT))) == {"duplicate-row": [40], "conflicting-pair": [5, 41]}
 
 
+def test_copies_that_the_preset_drops_are_counted_once(opened):
+    rows = columns(40)
+    report = check(opened([*rows, rows[3]], **CHAT, dataset_exact_deduplication=True))
+    (copies,) = report.findings
+    assert (copies.code, copies.count, copies.rows) == ("duplicate-row", 1, ((0, 40),))
+    assert report.dropped == {"duplicate-row": 1}
+
+
 def test_leaks_between_train_and_eval(opened):
     train, held_out = columns(40), columns(40, seed=1)
     shared = {row["input"] for row in train}
