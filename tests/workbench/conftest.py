@@ -193,3 +193,10 @@ def settle():
         raise AssertionError("it did not come about in time")
 
     return wait
+
+
+@pytest.fixture
+def still(monkeypatch):
+    """No clock, no machine and no folder shows on the screen: what is drawn is the same everywhere."""
+    monkeypatch.setattr("workbench.screens.home._machine", lambda: "8 cores · 30.0 of 32.0 GiB free · no GPU")
+    monkeypatch.setattr("textual.widgets.TextArea._draw_cursor", True)
