@@ -1,12 +1,13 @@
 """Home: the presets there are to open, the runs that are going or were, and this machine."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -22,7 +23,7 @@ RUNS_SHOWN = 12
 AFTER_PAINT = 0.01
 LOOK_AGAIN = 2.0
 """Seconds between looks at the runs while the screen is in view."""
-SPARK = 16
+SPARK = 12
 """Columns of a run's curve."""
 GUIDE = "demo-pairs"
 """The preset that a newcomer is pointed to."""
@@ -63,14 +64,11 @@ class HomeScreen(WorkbenchScreen):
     """Presets, recent runs, this machine."""
 
     MODE = "home"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]  # noqa: RUF012 (Textual's ClassVar)
     AUTO_FOCUS = "#presets"
     CSS = """
     HomeScreen {
-        #lists { layout: vertical; height: 1fr; padding: 1 2 0 2; }
-        &.-wide #lists { layout: grid; grid-size: 2; grid-columns: 4fr 3fr; grid-gutter: 0 4; }
+        #lists { height: 1fr; padding: 1 2 0 2; }
         .column { height: auto; max-height: 1fr; margin-bottom: 1; }
-        &.-wide .column { height: 1fr; }
         .heading { color: $quiet; padding: 0 1; }
         HomeList {
             border: none; padding: 0; background: transparent; background-tint: transparent; height: auto;
@@ -101,7 +99,7 @@ class HomeScreen(WorkbenchScreen):
 
     def compose_body(self) -> ComposeResult:
         """The two lists and the machine."""
-        with Container(id="lists"):
+        with Vertical(id="lists"):
             with Vertical(classes="column"):
                 yield Static("Presets", classes="heading")
                 yield HomeList(id="presets")
@@ -139,7 +137,7 @@ class HomeScreen(WorkbenchScreen):
         listed = self.query_one("#runs", HomeList)
         at = listed.highlighted
         width = max((len(run.name) for run in runs), default=0)
-        listed.set_options(Option(run_line(run, min(width, 24)), id=f"r{at}") for at, run in enumerate(runs))
+        listed.set_options(Option(run_line(run, min(width, 22)), id=f"r{at}") for at, run in enumerate(runs))
         if runs:
             listed.highlighted = min(at or 0, len(runs) - 1)
         listed.disabled = not runs
@@ -239,14 +237,21 @@ def run_line(run: "RunSummary", width: int) -> Content:
     numbers = [f"loss {run.loss:.3f}"] if run.loss is not None else []
     numbers += [f"acc {accuracy:.3f}"] if accuracy is not None else []
     if run.live and run.step is not None and run.total_steps:
-        numbers.insert(0, f"{run.step}/{run.total_steps}")
+        numbers.append(f"{run.step}/{run.total_steps}")
     return Content.assemble(
         (f" {mark} ", style),
         (name, "bold"),
         "  ",
         (f"{run.state.value:<10}", style),
         "  ",
-        (spark_of(list(run.series[-SPARK:])).ljust(SPARK), "$primary"),
+        (spark_of(_thinned(run.series, SPARK)).ljust(SPARK), "$primary"),
         "  ",
         "  ".join(numbers),
     )
+
+
+def _thinned(values: Sequence[float], number: int) -> list[float]:
+    """At most `number` of the values, evenly over their course, the last among them."""
+    if len(values) <= number:
+        return list(values)
+    return [values[round(at * (len(values) - 1) / (number - 1))] for at in range(number)]

@@ -25,6 +25,8 @@ from workbench.widgets.preset_editor import PresetEditor
 from workbench.widgets.preset_status import PresetStatus
 from workbench.widgets.sample_pane import SamplePane
 
+NEEDED = "needed"
+"""What the schema writes in the place of a default where there is none."""
 Panes = Literal["both", "editor", "sample"]
 
 
@@ -193,7 +195,8 @@ class PresetScreen(WorkbenchScreen):
 def _about(key: Hover | None) -> Content:
     if key is None:
         return Content.styled("F1 help · ctrl+space what may be typed here", "$quiet")
-    default = f", default {key.default}".replace("`", "") if key.default else ""
+    default = key.default.replace("`", "")
+    default = f", {default}" if default == NEEDED else f", default {default}" if default else ""
     return Content.assemble(
         (key.key, "$primary"), (f"  {key.type}{default}".rstrip(), "$quiet"), "\n", key.description.replace("`", "")
     )

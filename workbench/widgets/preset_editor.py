@@ -12,6 +12,7 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.theme import Theme
 from textual.widgets import TextArea
+from textual.widgets.text_area import TextAreaTheme
 
 from engine.preset.complete import complete
 from workbench.widgets.completion_list import CompletionList
@@ -24,9 +25,28 @@ SYNTAX = {"key": "primary", "value": "special", "null": "quiet", "punctuation": 
 """The theme's variable for each kind of `yaml_spans`."""
 MARKS = {"error": "✗", "notice": "i"}
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if code != 0x09} | {0x7F: 0x2421}
-_PICTURES |= dict.fromkeys((*range(0x80, 0xA0), *range(0x200B, 0x2010), *range(0x202A, 0x202F)), 0xFFFD)
+_PICTURES |= dict.fromkeys(
+    (*range(0x80, 0xA0), *range(0xD800, 0xE000), *range(0x200B, 0x2010), *range(0x202A, 0x202F)), 0xFFFD
+)
 _PICTURES |= dict.fromkeys((*range(0x2060, 0x2070), 0xFEFF), 0xFFFD)
 """What stands on screen for a character that must not reach the terminal: one for one, so that columns stay."""
+
+
+class _LineHighlights(dict[int, list[tuple[int, int | None, str]]]):
+    """The spans of each line that is drawn, in bytes of UTF-8, as TextArea wants them; found when first asked for."""
+
+    def __init__(self, editor: "PresetEditor") -> None:
+        super().__init__()
+        self._editor = editor
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __missing__(self, line: int) -> list[tuple[int, int | None, str]]:
+        text = self._editor.get_line(line).plain
+        to_bytes = (lambda at: at) if text.isascii() else (lambda at: len(text[:at].encode()))
+        self[line] = [(to_bytes(start), to_bytes(end), name) for start, end, name in yaml_spans(text)]
+        return self[line]
 
 
 class PresetEditor(TextArea):
@@ -62,7 +82,7 @@ class PresetEditor(TextArea):
         self._marks: dict[int, Problem] = {}
         self._completions = completions
         self._typing = False
-        self._syntax = dict.fromkeys(SYNTAX, Style())
+        self._highlights = _LineHighlights(self)
 
     def on_mount(self) -> None:
         """Take the app's colours, now and whenever they change."""
@@ -161,8 +181,6 @@ class PresetEditor(TextArea):
     def get_line(self, line_index: int) -> Text:
         """The line as it is drawn: harmless, and underlined where a problem begins."""
         line = Text(self.document.get_line(line_index).translate(_PICTURES), end="", no_wrap=True)
-        for start, end, name in yaml_spans(line.plain):
-            line.stylize(self._syntax[name], start, end)
         problem = self._marks.get(line_index)
         if problem is not None and problem.severity == "error" and problem.column:
             start = problem.column - 1
@@ -194,7 +212,12 @@ class PresetEditor(TextArea):
         return colour.rich_color.name
 
     def _take_colours(self, _: Theme | None = None) -> None:
-        self._syntax = {name: Style(color=self._colour(variable)) for name, variable in SYNTAX.items()}
-        self._syntax["comment"] += Style(italic=True)
-        self.notify_style_update()
+        styles = {name: Style(color=self._colour(variable)) for name, variable in SYNTAX.items()}
+        styles["comment"] += Style(italic=True)
+        self.register_theme(TextAreaTheme("workbench", syntax_styles=styles))
+        if self.theme == "workbench":
+            self._set_theme("workbench")
+            self.notify_style_update()
+        else:
+            self.theme = "workbench"
         self.refresh()
