@@ -137,7 +137,9 @@ def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
     tokenizer = _remembered(cache.tokenizers, _tokenizer_key(preset, base), lambda: load_tokenizer(preset, base))
 
     def opened(dataset: int, config: DatasetConfig, evaluating: bool) -> OpenedSource:
-        source = _remembered(cache.sources, _source_key(config, base), lambda: open_source(config, base))
+        default_split = "test" if dataset >= len(preset.datasets) else "train"
+        key = (_source_key(config, base), default_split)
+        source = _remembered(cache.sources, key, lambda: open_source(config, base, default_split))
         first_rows = source.rows(0, LOOKED_AT)
         format_ = choose_format(config.type, source.columns, first_rows, config, preset.model_kind)
         encoder = make_encoder(preset, config, tokenizer, format_, evaluating=evaluating)

@@ -100,7 +100,7 @@ def lengths_text(name: str, lengths: Lengths) -> Text:
         text.append(block, "red" if lengths.limit and edge >= lengths.limit else "cyan")
     text.append(
         f" {lengths.minimum} to {lengths.maximum} tokens, median {lengths.median}, 95 % below {lengths.p95}; "
-        f"sequence_len {lengths.limit}; {lengths.tokens} tokens in all",
+        f"{f'sequence_len {lengths.limit}; ' if lengths.limit else ''}{lengths.tokens} tokens in all",
         "dim",
     )
     return text
