@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (templates are easier to read on one line)
 import time
 
 import pytest
