@@ -14,7 +14,7 @@ from workbench.widgets.log_tail import read_tail
 
 TICK = 0.1
 """Seconds between two looks at a run that is in view."""
-TICK_BYTES = 128 << 10
+TICK_BYTES = 192 << 10
 """How much of the events is read in one look: folding it into series must fit between two frames."""
 STATUS_EVERY = 1.0
 

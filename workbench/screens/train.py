@@ -11,12 +11,14 @@ from textual.widgets import Button, ContentSwitcher
 
 from engine.error import EngineError
 from engine.inspector.messages import CheckReport, Description, Failure, PresetText
-from engine.runs.folder import create_run
+from engine.runs.folder import RunFolder, create_run
 from engine.runs.launch import launch
+from workbench.hardware import look_at_hardware
 from workbench.run_actions import ask_to_stop, resume
 from workbench.run_follower import TICK, Follower, News
+from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
-from workbench.session import Session
+from workbench.session import RowSet, Session
 from workbench.widgets.chart_grid import ChartGrid
 from workbench.widgets.plan_pane import PlanPane
 from workbench.widgets.run_view import RunView
@@ -39,6 +41,7 @@ class TrainScreen(WorkbenchScreen):
         Binding("o", "log", "Log", tooltip="The end of train.log", id="train.log"),
         Binding("w", "remarks", "Remarks", tooltip="All alarms and findings, with advice", id="train.remarks",
                 show=False),
+        Binding("i", "rows", "Rows", tooltip="Look at the rows that the gravest remark names", id="train.rows"),
         Binding("space", "pause", "Pause", tooltip="Hold the picture still; the run goes on", id="train.pause",
                 show=False),
         Binding("c", "copy", "Copy error", tooltip="How the run failed, to the clipboard", id="train.copy"),
@@ -48,6 +51,7 @@ class TrainScreen(WorkbenchScreen):
         super().__init__()
         self._known: Description | CheckReport | Failure | None = None
         self._known_for: PresetText | None = None
+        self._gpus: tuple[str, ...] | None = None
         self._visible = False
         self._follower: Follower | None = None
 
@@ -89,7 +93,7 @@ class TrainScreen(WorkbenchScreen):
     def _session_changed(self, session: Session) -> None:
         if self._known_for != session.preset_text:
             self._known = None
-        self.query_one(PlanPane).show(session, self._known)
+        self.query_one(PlanPane).show(session, self._known, self._gpus)
         self.refresh_bindings()
         self._look_at_data()
 
@@ -101,9 +105,12 @@ class TrainScreen(WorkbenchScreen):
     @work(group="describe", exclusive=True, exit_on_error=False)
     async def _describe(self, preset: PresetText) -> None:
         await asyncio.sleep(0.3)
+        if self._gpus is None:
+            self._gpus = (await asyncio.to_thread(look_at_hardware)).gpus
+            self.query_one(PlanPane).show(self.workbench.session, self._known, self._gpus)
         known = await self.workbench.inspector.describe(preset)
         self._known, self._known_for = known, preset
-        self.query_one(PlanPane).show(self.workbench.session, known)
+        self.query_one(PlanPane).show(self.workbench.session, known, self._gpus)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The button does what its key does."""
@@ -162,9 +169,10 @@ class TrainScreen(WorkbenchScreen):
                 self.notify("The run's folder is gone.", severity="warning", markup=False)
                 self.workbench.run_folder = None
                 return
-            before = self.run_view.state
+            before = self.run_view.state, self.run_view.remark_with_rows is None
             self.run_view.take(news)
-            if self.run_view.state != before:
+            after = self.run_view.state, self.run_view.remark_with_rows is None
+            if after != before:
                 self.refresh_bindings()
             await asyncio.sleep(0.005 if news.more else TICK)
 
@@ -214,6 +222,24 @@ class TrainScreen(WorkbenchScreen):
         """Open or close the remarks."""
         self.run_view.toggle_remarks()
 
+    async def action_rows(self) -> None:
+        """Inspect the rows that a remark names: in the run's own preset, and no other."""
+        remark = self.run_view.remark_with_rows
+        folder = self.run_view.folder
+        if remark is None or folder is None:
+            return
+        try:
+            manifest = await asyncio.to_thread(RunFolder(folder).manifest)
+        except EngineError as error:
+            self.workbench.report_exception(error)
+            return
+        if str(self.workbench.session.path) != manifest.preset_path:
+            self.notify(
+                f"These are rows of {visible(manifest.preset)}. Open that preset (1), then press i again.", markup=False
+            )
+            return
+        await self.workbench.show_rows(RowSet(remark.rows, remark.message))
+
     def action_pause(self) -> None:
         """Hold the picture, or go on."""
         self.run_view.toggle_pause()
@@ -237,6 +263,7 @@ class TrainScreen(WorkbenchScreen):
             "resume": watching and state in _AGAIN,
             "log": watching,
             "remarks": watching,
+            "rows": watching and self.run_view.remark_with_rows is not None,
             "pause": watching,
             "copy": watching and bool(self.run_view.failure),
         }.get(action, True)

@@ -1,8 +1,6 @@
 """What will be trained, before it is: the preset in plain words, rows and steps, and what stands against it."""
 
 import math
-import platform
-from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -37,11 +35,13 @@ class PlanPane(Vertical):
             yield Static(id="plan-facts")
         yield Button("Train (t)", id="launch")
 
-    def show(self, session: Session, known: Description | CheckReport | Failure | None) -> None:
-        """Show the plan for the session's preset; `known` is what the data has told so far."""
+    def show(
+        self, session: Session, known: Description | CheckReport | Failure | None, gpus: tuple[str, ...] | None = None
+    ) -> None:
+        """Show the plan for the session's preset. `known` is what the data has told so far, `gpus` what is here."""
         button = self.query_one("#launch", Button)
         button.disabled, button.display = not session.valid, session.path is not None
-        self.query_one("#plan-facts", Static).update(_plan(session, known))
+        self.query_one("#plan-facts", Static).update(_plan(session, known, gpus))
 
 
 def steps_of(preset: Preset, rows: int) -> int:
@@ -58,7 +58,7 @@ def held_out_of(preset: Preset, rows: int) -> int:
     return round(rows * size) if size < 1 else min(int(size), rows)
 
 
-def _plan(session: Session, known: Description | CheckReport | Failure | None) -> Content:
+def _plan(session: Session, known: Description | CheckReport | Failure | None, gpus: tuple[str, ...] | None) -> Content:
     if session.path is None:
         return Content.assemble(
             ("Nothing to train yet.\n\n", "bold"),
@@ -66,12 +66,14 @@ def _plan(session: Session, known: Description | CheckReport | Failure | None) -
         )
     lines = [Content.styled(f"Train {visible(session.name)}", "bold"), Content("")]
     if session.loaded is not None:
-        lines += [_fact(name, value) for name, value in _facts(session.loaded.preset, known) if value]
+        lines += [_fact(name, value) for name, value in _facts(session.loaded.preset, known, gpus) if value]
     lines += _against(session, known)
     return Content("\n").join(lines)
 
 
-def _facts(preset: Preset, known: Description | CheckReport | Failure | None) -> list[tuple[str, str]]:
+def _facts(
+    preset: Preset, known: Description | CheckReport | Failure | None, gpus: tuple[str, ...] | None
+) -> list[tuple[str, str]]:
     pairs = preset.model_kind == "pair"
     batch = preset.micro_batch_size * preset.gradient_accumulation_steps * preset.num_processes
     parts = [f"{preset.micro_batch_size} at once"]
@@ -92,7 +94,7 @@ def _facts(preset: Preset, known: Description | CheckReport | Failure | None) ->
         ("steps", _steps(preset, known)),
         ("optimizer", rate),
         ("evaluation", _evaluation(preset)),
-        ("device", _device(preset)),
+        ("device", _device(preset, gpus)),
         ("saved in", f"{preset.output_dir or 'runs'}/"),
     ]
 
@@ -144,15 +146,12 @@ def _evaluation(preset: Preset) -> str:
     return f"{on}, at the end"
 
 
-def _device(preset: Preset) -> str:
-    chosen = str(getattr(preset, "device", None) or "auto")
-    if chosen != "auto":
-        return chosen
-    if Path("/dev/nvidia0").exists():
-        return "auto: CUDA, there is a GPU here"
-    if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return "auto: MPS"
-    return "auto: the CPU, no GPU is seen here"
+def _device(preset: Preset, gpus: tuple[str, ...] | None) -> str:
+    if preset.device != "auto":
+        return str(preset.device)
+    if gpus is None:
+        return "the best that is here"
+    return ", ".join(gpus) or "the CPU: no GPU is seen here"
 
 
 def _against(session: Session, known: Description | CheckReport | Failure | None) -> list[Content]:

@@ -1,6 +1,7 @@
 """One run as it goes: state, remarks, charts, tiles, and its log where asked for."""
 
 from pathlib import Path
+from time import monotonic
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,9 +13,12 @@ from workbench.run_history import RunHistory
 from workbench.widgets.chart_grid import ChartGrid
 from workbench.widgets.log_tail import LogTail
 from workbench.widgets.metric_tiles import MetricTiles
-from workbench.widgets.remarks import Remarks, remarks_of
+from workbench.widgets.remarks import Remark, Remarks, remarks_of
 from workbench.widgets.run_ending import RunEnding
 from workbench.widgets.state_line import StateLine
+
+REDRAW_WHILE_READING = 0.4
+"""Seconds between two pictures while there is more to read at once."""
 
 
 class RunView(Vertical):
@@ -37,6 +41,9 @@ class RunView(Vertical):
         self._log: list[str] = []
         self._drawn_records = -1
         self._records = 0
+        self._remarks: list[Remark] = []
+        self._behind = False
+        self._drawn = 0.0
 
     def compose(self) -> ComposeResult:
         """State, remarks, how it ended, charts, tiles, log."""
@@ -81,7 +88,11 @@ class RunView(Vertical):
             self.status = news.status
         if news.log is not None:
             self._log = news.log
-        if not self.paused and (news.records or news.anew or news.status is not None or news.log is not None):
+        told = bool(news.records) or news.anew or news.status is not None or news.log is not None or self._behind
+        # While a long history is being read, drawing each part of it would cost more than reading.
+        self._behind = news.more and monotonic() - self._drawn < REDRAW_WHILE_READING
+        if told and not self.paused and not self._behind:
+            self._drawn = monotonic()
             self._show()
 
     def toggle_pause(self) -> None:
@@ -104,6 +115,11 @@ class RunView(Vertical):
         """How the run failed, as text to copy; empty where it has not."""
         return self.query_one(RunEnding).text
 
+    @property
+    def remark_with_rows(self) -> Remark | None:
+        """The gravest remark that names rows of the training data, None where no remark does."""
+        return next((remark for remark in self._remarks if remark.rows), None)
+
     def on_resize(self) -> None:
         """The state line's bar and the tiles depend on the size."""
         self.set_class(self.size.height < 16, "-short")
@@ -111,7 +127,8 @@ class RunView(Vertical):
 
     def _show(self) -> None:
         self._show_state()
-        self.query_one(Remarks).show(remarks_of(self.history))
+        self._remarks = remarks_of(self.history)
+        self.query_one(Remarks).show(self._remarks)
         if self._drawn_records != self._records:
             self._drawn_records = self._records
             self.query_one(ChartGrid).show(panels(self.history))

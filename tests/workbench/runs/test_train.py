@@ -3,6 +3,7 @@ import pytest
 from engine.events.schema import End, FindingEvent, PhaseEvent, Record
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
+from engine.runs.manifest import update_manifest
 from engine.runs.state import run_state
 from workbench.screens import train
 from workbench.widgets.chart import Chart
@@ -128,6 +129,27 @@ async def test_alarms_and_findings_are_said_in_words(make_app, make_run, make_re
         await pilot.press("w")
         await settle(pilot, lambda: "same scores" in screen_text(app))
         assert "warm up longer" in screen_text(app)
+
+
+async def test_the_rows_that_a_finding_names_are_one_key_away(
+    make_app, pair_preset, make_run, make_records, watch, settle
+):
+    records = make_records(20)
+    found = FindingEvent("not-finite", "error", "The gradient of step 20 is not finite.", ((0, 3), (0, 7)))
+    folder = make_run("pairs-1", [*records, Record(99, records[-1].time, found)])
+    manifest = update_manifest(folder, preset="other", preset_path="/elsewhere/other.yaml")
+    assert manifest.preset == "other"
+    app = make_app(pair_preset)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot, lambda: app.session.valid)
+        await watch(pilot, folder, "rows 3, 7")
+        await pilot.press("i")
+        await settle(pilot, lambda: any("rows of other" in note.message for note in app._notifications))
+        assert app.current_mode == "train"
+        update_manifest(folder, preset_path=str(app.session.path))
+        await pilot.press("i")
+        await settle(pilot, lambda: app.current_mode == "inspect")
+        assert app.row_set.rows == ((0, 3), (0, 7))
 
 
 async def test_pause_holds_the_picture(make_app, make_run, make_records, write_events, watch, settle):
