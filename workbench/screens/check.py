@@ -59,7 +59,7 @@ class CheckScreen(WorkbenchScreen):
         }
         #advice { height: auto; max-height: 5; padding: 0 1; background: $panel; }
         &.-wide #upper { layout: horizontal; height: 50%; }
-        &.-wide #ledger-pane { width: 62; height: 1fr; max-height: 100%; }
+        &.-wide #ledger-pane { width: 56; height: 1fr; max-height: 100%; }
         &.-wide #lengths { width: 1fr; height: 1fr; layout: vertical; }
     }
     """

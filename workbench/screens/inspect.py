@@ -333,10 +333,12 @@ class InspectScreen(WorkbenchScreen):
         self._start(self._prefetch(place), "ahead")
 
     async def _prefetch(self, place: int) -> None:
-        assert self._window is not None
-        near = [*range(place, place + AHEAD + 1), *range(place - BEHIND, place)]
+        window = self._window
+        assert window is not None
+        ahead = min(AHEAD, window.chunk)
+        near = [*range(place, place + ahead + 1), *range(place - min(BEHIND, ahead), place)]
         try:
-            await self._window.prefetch([self._rows[at] for at in near if 0 <= at < len(self._rows)])
+            await window.prefetch([self._rows[at] for at in near if 0 <= at < len(self._rows)])
         except FetchError:
             return  # said when the row itself is asked for
 
@@ -378,7 +380,9 @@ class InspectScreen(WorkbenchScreen):
         if self._view is View.RAW:
             self.query_one(RawView).show(row, self._whitespace)
         else:
-            self._sample_view(row).show(row)
+            loaded = self.workbench.session.loaded
+            limit = loaded.preset.sequence_len if loaded is not None and not row.kept else 0
+            self._sample_view(row).show(row, limit)
         before, switcher.current = switcher.current, "raw" if self._view is View.RAW else row.model_kind
         if (had_focus and before != switcher.current) or self.focused is None:
             self._focus_tokens()

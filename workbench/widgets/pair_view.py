@@ -60,8 +60,8 @@ class PairView(Widget):
         self.watch(self.chosen, "scroll_y", lambda y: self._follow(self.rejected, y), init=False)
         self.watch(self.rejected, "scroll_y", lambda y: self._follow(self.chosen, y), init=False)
 
-    def show(self, row: RowView | None) -> None:
-        """Show a pair (None: nothing)."""
+    def show(self, row: RowView | None, limit: int = 0) -> None:
+        """Show a pair (None: nothing); tokens beyond `limit` are pointed at where the pair was dropped for them."""
         self.row = row
         self._note.show(row)
         bare = row is not None and not row.sequences
@@ -74,7 +74,8 @@ class PairView(Widget):
         for pane, name, sequence in zip(
             (self.chosen, self.rejected), ("✓ chosen", "✗ rejected"), sequences, strict=True
         ):
-            pane.show(sequence, side_title(name, sequence), shared_prefix=shared, diverges=diverges)
+            title = side_title(name, sequence)
+            pane.show(sequence, title, shared_prefix=shared, diverges=diverges, limit=limit)
         self._following = False
 
     def set_view(self, view: View, whitespace: bool) -> None:

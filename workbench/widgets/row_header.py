@@ -28,9 +28,9 @@ class RowHeader(Static):
 
 def _counts(row: RowView, place: str) -> Content:
     fate = ("✓ kept", "$success") if row.kept else ("✗ dropped", "bold $error")
-    parts: list[str | tuple[str, str]] = [(place, "bold"), "   ", fate]
+    parts: list[str | tuple[str, str]] = [(place, "bold"), "  ", fate]
     for name, value in row_counts(row):
-        parts += [f"   {value} ", (name, FADED)]
+        parts += [f"  {value} ", (name, FADED)]
     return Content.assemble(*parts)
 
 

@@ -42,15 +42,15 @@ class StepsView(Widget):
         yield self._pane
         yield self._raw
 
-    def show(self, row: RowView | None) -> None:
-        """Show a stepwise sample (None: nothing)."""
+    def show(self, row: RowView | None, limit: int = 0) -> None:
+        """Show a stepwise sample (None: nothing); tokens beyond `limit` are pointed at where it was dropped for them."""
         self.row = row
         self._note.show(row)
         bare = row is not None and not row.sequences
         self.set_class(bare, "-bare")
         self._raw.show(row if bare else None)
         sequence = row.sequences[0] if row and row.sequences else None
-        self._pane.show(sequence, steps_title(row))
+        self._pane.show(sequence, steps_title(row), limit=limit)
 
     def set_view(self, view: View, whitespace: bool) -> None:
         """How the tokens are shown."""

@@ -5,10 +5,11 @@ from textual.widgets import Static
 
 from engine.encode.encoding import MASKED, Part, TokenSequence
 from workbench.screen_text import visible
-from workbench.widgets.token_layout import shown
+from workbench.widgets.token_layout import NEWLINE, shown
 from workbench.widgets.token_marks import label_badge
 
 NOT_FOUND = ""
+NEWLINE_CHARACTER = "\n"
 
 
 class TokenInspector(Static):
@@ -93,4 +94,5 @@ def _verdict(sequence: TokenSequence, token: int) -> list[tuple[str, str]]:
 
 
 def _repr(text: str) -> str:
-    return visible(text if len(text) <= 40 else f"{text[:39]}…") if text.strip() else repr(text)[1:-1].join("‹›")
+    text = text if len(text) <= 40 else f"{text[:39]}…"
+    return f"‹{visible(text.replace(NEWLINE_CHARACTER, NEWLINE))}›"

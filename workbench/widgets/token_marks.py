@@ -38,8 +38,11 @@ def label_badge(label: int | float) -> Badge:
     return Badge("soft", f"{SOFT}{label:.2f}")
 
 
-def marks_of(sequence: TokenSequence, divergence: int = -1) -> Marks:
-    """The marks of a sequence; `divergence` is the first token that differs from the other side (-1: none)."""
+def marks_of(sequence: TokenSequence, divergence: int = -1, limit: int = 0) -> Marks:
+    """The marks of a sequence; `divergence` is the first token that differs from the other side (-1: none).
+
+    `limit` is the length that a sequence may have (0: any): where nothing was cut, the tokens beyond it are pointed at.
+    """
     before: dict[int, list[Badge]] = {}
     after: dict[int, list[Badge]] = {}
     length = len(sequence.ids)
@@ -55,6 +58,8 @@ def marks_of(sequence: TokenSequence, divergence: int = -1) -> Marks:
         before.setdefault(sequence.kept_end, []).append(Badge("cut", f"cut: {length - sequence.kept_end} tokens lost"))
     if 0 < sequence.kept_start < length:
         after.setdefault(sequence.kept_start - 1, []).append(Badge("cut", f"cut: {sequence.kept_start} tokens lost"))
+    if 0 < limit < length and sequence.kept_end - sequence.kept_start == length:
+        before.setdefault(limit, []).append(Badge("cut", f"too long: {length - limit} tokens over {limit}"))
     return Marks(before, after, tuple(sorted({*before, *after})))
 
 

@@ -33,11 +33,17 @@ class TokenPane(VerticalScroll, can_focus=False):
         yield self.tokens
 
     def show(
-        self, sequence: TokenSequence | None, title: Content, *, shared_prefix: int = 0, diverges: bool = False
+        self,
+        sequence: TokenSequence | None,
+        title: Content,
+        *,
+        shared_prefix: int = 0,
+        diverges: bool = False,
+        limit: int = 0,
     ) -> None:
         """Show a sequence under a title, from its top, or from where it differs if that is out of sight."""
         self.border_title = title
-        self.tokens.show(sequence, shared_prefix=shared_prefix, diverges=diverges)
+        self.tokens.show(sequence, shared_prefix=shared_prefix, diverges=diverges, limit=limit)
         self.scroll_to(y=0, animate=False, immediate=True)
         if diverges:
             self.call_after_refresh(self._reveal, sequence, shared_prefix)

@@ -31,6 +31,7 @@ class TokenView(Widget, can_focus=True):
     Only the lines in sight are painted, and a very long sequence is laid out piece by piece while the screen goes on.
     """
 
+    BINDING_GROUP_TITLE = "Tokens"
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"tokens--{name}"
@@ -119,15 +120,17 @@ class TokenView(Widget, can_focus=True):
         self._extending = False
         self._palette = Palette(self)
 
-    def show(self, sequence: TokenSequence | None, *, shared_prefix: int = 0, diverges: bool = False) -> None:
+    def show(
+        self, sequence: TokenSequence | None, *, shared_prefix: int = 0, diverges: bool = False, limit: int = 0
+    ) -> None:
         """Show a sequence (None: nothing). The first `shared_prefix` tokens are those of the other side too.
 
-        With `diverges` the token after them is marked. The cursor goes to where the reward is read, to the first
+        With `diverges` the token after them is marked, and with `limit` the first token beyond it. The cursor goes to where the reward is read, to the first
         label, or to the start.
         """
         self.sequence = sequence
         self._shared = shared_prefix
-        self._marks = marks_of(sequence, shared_prefix if diverges else -1) if sequence else None
+        self._marks = marks_of(sequence, shared_prefix if diverges else -1, limit) if sequence else None
         self._carriers = frozenset(
             [i for i, label in enumerate(sequence.labels) if label != MASKED] if sequence else []
         )

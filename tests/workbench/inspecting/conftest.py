@@ -20,7 +20,6 @@ from engine.inspector.messages import (
     SourceDescription,
     TokenizerDescription,
 )
-
 from workbench.app import WorkbenchApp
 
 TOKEN = re.compile(r"<[a-z_]+>| ?\w{1,6}|\n| ?[^\w\s]|\s|.", re.DOTALL)

@@ -1,0 +1,69 @@
+"""What the screens look like. Look at a picture that changed before accepting it."""
+
+import pytest
+
+
+SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((160, 50), id="160x50")]
+
+
+async def settled(pilot):
+    for _ in range(3):
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+    await pilot.pause(0.15)
+
+
+def on(mode, *keys):
+    """Goes to a screen, waits, and presses keys."""
+
+    async def run(pilot):
+        await settled(pilot)
+        await pilot.press(mode)
+        await settled(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settled(pilot)
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pair(snap_compare, open_on, stand_in, size):
+    assert snap_compare(open_on(stand_in()), terminal_size=size, run_before=on("alt+3", "n", "n", "n"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_refused(snap_compare, open_on, stand_in, size):
+    assert snap_compare(open_on(stand_in()), terminal_size=size, run_before=on("alt+3", "g", "5", "enter"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_steps(snap_compare, open_on, stand_in, steps, size):
+    app = open_on(stand_in(rows=steps(2), kind="steps"))
+    assert snap_compare(app, terminal_size=size, run_before=on("alt+3"))
+
+
+def test_labels(snap_compare, open_on, stand_in, steps):
+    app = open_on(stand_in(rows=steps(2), kind="steps"))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=on("alt+3", "v", "v"))
+
+
+def test_ids(snap_compare, open_on, stand_in):
+    assert snap_compare(open_on(stand_in()), terminal_size=(120, 40), run_before=on("alt+3", "v"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_hostile(snap_compare, open_on, stand_in, hostile, size):
+    app = open_on(stand_in(rows=[hostile]))
+    assert snap_compare(app, terminal_size=size, run_before=on("alt+3"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_check(snap_compare, open_on, stand_in, size):
+    assert snap_compare(open_on(stand_in()), terminal_size=size, run_before=on("alt+4"))
+
+
+def test_light(snap_compare, open_on, stand_in):
+    app = open_on(stand_in())
+    app.theme = "workbench-light"
+    assert snap_compare(app, terminal_size=(120, 40), run_before=on("alt+3", "n", "n", "n"))
