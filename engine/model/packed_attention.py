@@ -21,6 +21,9 @@ from engine.batch.pack import Pack
 NAME = "packed"
 """What the attention implementation is called in a model's config."""
 
+LARGEST_MASK = 2**22
+"""Elements from which on a segment's mask costs more memory than it saves time."""
+
 PACKING = ContextVar("PACKING", default=False)
 """Set while a model goes over a pack: a mask is asked for without telling what for."""
 
@@ -94,16 +97,23 @@ def packed_attention(
         for states, sizes in ((query, parts), (key, plan.lengths), (value, plan.lengths))
     )
     outputs = []
-    for index, (segment, asking) in enumerate(zip(plan.segments, queries, strict=True)):
+    for index, segment in enumerate(plan.segments):
+        asking = queries[index]
         if not asking.shape[2]:
             continue
         path = (*segment.ancestors, index)
         k = torch.cat([keys[i] for i in path], dim=2) if len(path) > 1 else keys[index]
         v = torch.cat([values[i] for i in path], dim=2) if len(path) > 1 else values[index]
         window = sliding_window if sliding_window and segment.depth + segment.length > sliding_window else None
-        causal = not pruned and not segment.ancestors and window is None and softcap is None
+        plain = not pruned and window is None and softcap is None
+        again = segment.depth if plain and segment.length * k.shape[2] > LARGEST_MASK else 0
+        if again:
+            # The queries above are asked once more, since together with them the whole is plainly causal.
+            asking = torch.cat([*(queries[i] for i in segment.ancestors), asking], dim=2)
+        causal = plain and asking.shape[2] == k.shape[2]
         mask = None if causal else _mask(plan, index, window=window, pruned=pruned, like=query)
-        outputs.append(_attend(asking, k, v, mask, dropout=dropout, scaling=scaling, softcap=softcap, causal=causal))
+        attended = _attend(asking, k, v, mask, dropout=dropout, scaling=scaling, softcap=softcap, causal=causal)
+        outputs.append(attended[:, :, again:])
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
 
 

@@ -66,6 +66,8 @@ def training_arguments(preset: Preset, run_dir: Path, planned: Plan, precision: 
         "dataloader_pin_memory": precision.device == "cuda",
         "save_total_limit": preset.save_total_limit,
         "load_best_model_at_end": preset.load_best_model_at_end,
+        "metric_for_best_model": "loss" if _needs_evaluations(preset) else None,
+        "greater_is_better": False if _needs_evaluations(preset) else None,
         "max_grad_norm": preset.max_grad_norm,
         "adam_beta1": preset.adam_beta1,
         "adam_beta2": preset.adam_beta2,
@@ -122,6 +124,20 @@ def trackers(preset: Preset) -> tuple[list[str], list[str]]:
         elif wanted:
             notices.append(f"`{key}` has no effect: {module} is not installed (pip install rm-workbench[trackers]).")
     return used, notices
+
+
+def tracker_environment(preset: Preset, run_dir: Path) -> dict[str, str]:
+    """The environment variables by which the trackers take the preset's settings."""
+    values = {
+        "WANDB_PROJECT": preset.wandb_project,
+        "WANDB_ENTITY": preset.wandb_entity,
+        "WANDB_WATCH": preset.wandb_watch,
+        "WANDB_LOG_MODEL": preset.wandb_log_model,
+        "WANDB_DIR": str(run_dir) if preset.wandb_project else None,
+        "TENSORBOARD_LOGGING_DIR": str(run_dir / "tensorboard") if preset.use_tensorboard else None,
+        "TRACKIO_PROJECT": preset.trackio_project_name,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _evaluation(preset: Preset, planned: Plan) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The trainer process: how it ends, whatever happens in it."""
 
 import logging
+import shutil
 import traceback
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from engine.trainer.checkpoint import discard_broken
 from engine.trainer.error import NotFiniteError, StopRequestedError
 from engine.trainer.run import is_first_process, train_run
 from engine.trainer.stop import StopRequest
+
+ROOM = 16 << 20
+"""Free bytes below which whatever failed is put down to the disk: libraries say it in a dozen ways."""
 
 LOG = logging.getLogger(__name__)
 
@@ -48,7 +52,7 @@ def main(run_dir: Path) -> int:
         LOG.error("%s", traceback.format_exc())
         if isinstance(error, NotFiniteError):
             tell(FindingEvent("not-finite", "error", error.what, tuple((row.dataset, row.row) for row in error.rows)))
-        if isinstance(error, OSError) and writer is not None:
+        if writer is not None:
             for broken in discard_broken(run_dir):
                 LOG.info("removed %s, which was not written to its end", broken.name)
         end = failure(error, run_dir)
@@ -73,11 +77,17 @@ def failure(error: Exception, run_dir: Path) -> End:
                 "Lower micro_batch_size (raise gradient_accumulation_steps for the same batch) or sequence_len,"
                 " or set gradient_checkpointing: true.",
             )
+        case _ if shutil.disk_usage(run_dir).free < ROOM:
+            return End(
+                "failed",
+                f"The disk is full: {_first_line(error)}",
+                "Free some space; resumed, the run goes on from its last whole checkpoint.",
+            )
         case OSError():
             return End(
                 "failed",
                 f"A file or the disk refused: {_first_line(error)}",
-                "Free some space or mend the file; the run resumes from its last whole checkpoint.",
+                "Mend the file; resumed, the run goes on from its last whole checkpoint.",
             )
     return End(
         "failed", f"{type(error).__name__}: {_first_line(error)}", f"The traceback is in {run_dir / 'train.log'}."

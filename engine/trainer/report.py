@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ class Report(TrainerCallback):
         self._tell = tell
         self._run_dir = run_dir
         self._baselines = baselines
+        self._batches_evaluated = 0
+        self._said = 0.0
         self.last_evaluation: tuple[int, dict[str, float]] | None = None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -49,6 +52,20 @@ class Report(TrainerCallback):
                 values["gpu_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30
             self._tell(Metric(state.global_step, dict(values)))
 
+    def on_prediction_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        eval_dataloader: Any = None,
+        **_: Any,
+    ) -> None:
+        """An evaluation goes on: said at its beginning, and every second of it."""
+        self._batches_evaluated += 1
+        if self._batches_evaluated == 1 or monotonic() - self._said > 1:
+            self._said = monotonic()
+            self._tell(PhaseEvent("evaluating", done=self._batches_evaluated, total=len(eval_dataloader)))
+
     def on_evaluate(
         self,
         args: TrainingArguments,
@@ -62,6 +79,9 @@ class Report(TrainerCallback):
         values |= self._baselines
         self.last_evaluation = state.global_step, values
         self._tell(Eval(state.global_step, dict(values)))
+        self._batches_evaluated = 0
+        if state.global_step < state.max_steps:
+            self._tell(PhaseEvent("training", done=state.global_step, total=state.max_steps))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """A checkpoint is complete."""

@@ -26,7 +26,7 @@ from engine.prepare import EncodedSet, open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
 from engine.runs.manifest import update_manifest
-from engine.trainer.arguments import plan, trackers, training_arguments
+from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
 from engine.trainer.checkpoint import discard_broken, resume_point
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell
@@ -68,6 +68,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     set_seed(preset.seed)
     model = load_model(preset, locate_model(preset.base_model, loaded.path.parent), opened.tokenizer, precision)
     requested.check()
+    os.environ.update(tracker_environment(preset, run_dir))
     packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
     stopper, report = StopAtStepEnd(requested), Report(tell, run_dir, _baselines(preset, held_out))
     trainer = build_trainer(
@@ -101,8 +102,9 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     step, steps = trainer.state.global_step, trainer.state.max_steps
     if stopper.stopping:
         return End("stopped", f"Stopped after step {step} of {steps}, with a checkpoint to resume from.")
-    if held_out and (report.last_evaluation is None or report.last_evaluation[0] != step):
-        tell(PhaseEvent("evaluating", f"{len(held_out.rows)} held-out rows"))
+    best = trainer.state.best_global_step
+    went_back = preset.load_best_model_at_end and best not in (None, step)
+    if held_out and (went_back or report.last_evaluation is None or report.last_evaluation[0] != step):
         trainer.evaluate()
     tell(PhaseEvent("saving"))
     trainer.save_model(str(run_dir / MODEL_FOLDER))

@@ -176,10 +176,12 @@ class RewardTrainer(Trainer):
         model: Any = self.model_wrapped if self.is_fsdp_enabled or self.is_deepspeed_enabled else self.model
         was_training = model.training
         model.eval()
+        self.callback_handler.eval_dataloader = dataloader
         try:
             with torch.no_grad():
                 for batch in dataloader:
                     self.compute_loss(model, self._prepare_inputs(batch))
+                    self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             metrics, throughput = self._interval.gathered(gather_object)
         finally:
             self._interval = training

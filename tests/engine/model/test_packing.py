@@ -10,6 +10,7 @@ from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator, sequences_of
 from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
+from engine.model import packed_attention
 from engine.model.adapter import add_adapter
 from engine.model.packed_attention import install_packed_attention, install_pruning
 from engine.model.packing import choose_packing
@@ -123,6 +124,17 @@ def test_pairs_are_exact(make_model, family, prune):
     assert batch["computed"] < 0.7 * batch["tokens"]
     assert_same(scores_and_gradients(model, batch), expected, dtype)
     assert_same(scores_and_gradients(model, PadCollator(0)(pairs())), expected, dtype)
+
+
+def test_segments_too_large_for_a_mask_are_exact(make_model, monkeypatch):
+    monkeypatch.setattr(packed_attention, "LARGEST_MASK", 100)
+    model = make_model(num_hidden_layers=3).double().train()
+    expected = each_alone(model, pairs())
+    install_reader(model)
+    install_packed_attention(model)
+    install_pruning(model)
+    for prune in (False, True):
+        assert_same(scores_and_gradients(model, PackCollator(prune)(pairs())), expected, torch.float64)
 
 
 @pytest.mark.parametrize("traces", [1, 4])

@@ -17,6 +17,7 @@ from engine.preset.load import load_preset
 from engine.runs.folder import create_run
 from engine.runs.launch import trainer_command
 from engine.trainer import process
+from engine.trainer.train import RewardTrainer
 
 PLAIN = "{% for m in messages %}{{ m['role'] }} {{ m['content'] }} <eos> {% endfor %}"
 
@@ -190,6 +191,40 @@ def test_two_processes_give_the_loss_of_one(make_run, train):
         events(one, Eval)[-1].values["eval_loss"], rel=1e-4
     )
     assert len(events(two, Start)) == 1
+
+
+def test_a_disk_that_fills_up_while_saving_leaves_the_checkpoint_before(make_run, train, monkeypatch):
+    run = make_run(num_epochs=3)
+    save = RewardTrainer._save_optimizer_and_scheduler
+
+    def fill_up(trainer, folder):
+        if trainer.state.global_step > 6:
+            raise OSError(28, "No space left on device")
+        save(trainer, folder)
+
+    monkeypatch.setattr(RewardTrainer, "_save_optimizer_and_scheduler", fill_up)
+    assert train(run) == 1
+    assert "No space left" in events(run, End)[-1].message
+    assert [path.name for path in run.path.glob("checkpoint-*")] == ["checkpoint-6"]
+    monkeypatch.undo()
+    assert process.main(run.path) == 0
+    assert events(run, Start)[-1].resumed_from == "checkpoint-6"
+
+
+def test_the_best_checkpoint_is_what_is_saved(make_run, train):
+    """A learning rate that wrecks the model after a while: the end must not be what is kept."""
+    run = make_run(num_epochs=6, learning_rate=0.5, lr_scheduler="constant", load_best_model_at_end=True)
+    assert train(run) == 0
+    evaluations = [event.values["eval_loss"] for event in events(run, Eval)]
+    assert evaluations[-1] == pytest.approx(min(evaluations), rel=1e-4)
+    assert len(evaluations) > 6
+
+
+def test_early_stopping_ends_a_run_that_gets_no_better(make_run, train):
+    run = make_run(num_epochs=20, learning_rate=1e-12, early_stopping_patience=2)
+    assert train(run) == 0
+    assert events(run)[-1].status == "finished"
+    assert events(run, Metric)[-1].step <= 24
 
 
 @pytest.mark.parametrize(
