@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -133,6 +134,31 @@ def test_a_run_learns_and_says_so(make_run, train, kind):
     assert {path.suffix for path in run.model.iterdir()} <= {".json", ".safetensors", ".jinja"}
     assert len(run.checkpoints()) == 4
     assert events(run, Checkpoint)[-1].path == run.checkpoints()[-1].name
+
+
+@pytest.mark.parametrize("kind", ["pair", "steps"])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_an_adapter_is_saved_with_its_head(make_run, train, kind, bf16):
+    run = make_run(kind, num_epochs=8, adapter="lora", learning_rate=2e-2, bf16=bf16)
+    assert train(run) == 0
+    start = events(run, Start)[0]
+    assert start.trained_parameters < start.parameters
+    assert start.device == ("cpu, bf16 on bf16 weights" if bf16 else "cpu, fp32")
+    assert (run.model / "adapter_model.safetensors").is_file()
+    assert [event.code for event in events(run, FindingEvent)][-1] == "reload-equal"
+    assert events(run, Metric)[-1].values["loss"] < 0.5 * events(run, Metric)[0].values["loss"]
+
+
+def test_an_adapter_resumes(make_run, train):
+    values = {"num_epochs": 2, "adapter": "lora", "lora_dropout": 0.2}
+    whole = make_run(name="whole", **values)
+    assert train(whole) == 0
+    run = make_run(name="again", **values)
+    assert train(run) == 0
+    shutil.rmtree(run.path / "checkpoint-12")
+    assert train(run) == 0
+    assert events(run, Start)[-1].resumed_from == "checkpoint-6"
+    assert losses(run) == pytest.approx(losses(whole), rel=1e-5)
 
 
 def test_a_stop_request_leaves_a_checkpoint_and_resuming_repeats_the_losses(make_run, train):
