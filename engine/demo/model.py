@@ -1,9 +1,9 @@
 """The demo's model: a small Qwen2 with seeded weights. The only module here that imports torch.
 
 It stands in for a pretrained model, which knows much that the demo's few thousand rows could not teach: what a number
-is, and to look nearby and for what is alike. So the numerals' embeddings start as points on a line (sines and cosines
-of the number), queries start like keys and outputs like transposed values (mimetic initialisation, arXiv:2305.09828),
-and the first layer looks back no further than an answer is long.
+is, and to look nearby and for what is alike. So the numerals' embeddings start as points on a line, queries start like
+keys and outputs like transposed values (mimetic initialisation, arXiv:2305.09828), and the first layer looks back no
+further than an answer is long.
 """
 
 from pathlib import Path
@@ -59,9 +59,10 @@ def _numerals(tokenizer: Tokenizer) -> dict[int, int]:
 
 
 def _on_a_line(number: int) -> torch.Tensor:
-    """HIDDEN / 2 values that are near for near numbers: sines and cosines of growing wave lengths."""
-    angles = number / (2.0 * 1.35 ** torch.arange(HIDDEN // 4))
-    return 0.06 * torch.cat((angles.sin(), angles.cos()))
+    """HIDDEN / 2 values that are near for near numbers: the number itself, and sines and cosines of it."""
+    plain = torch.full((HIDDEN // 8,), 2 * number / LARGEST - 1)
+    angles = number / (2.0 * 1.35 ** torch.arange(3 * HIDDEN // 16))
+    return 0.06 * torch.cat((plain, angles.sin(), angles.cos()))
 
 
 def _look_for_what_is_alike(attention: Any) -> None:

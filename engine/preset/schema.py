@@ -139,7 +139,6 @@ class DatasetConfig(BaseModel):
     field_chosen: Text | None = _data("The column of the better answer.", default_text="`chosen`")
     field_rejected: Text | None = _data("The column of the worse answer.", default_text="`rejected`")
     field_margin: Text | None = _data("The column of the margin by which chosen is better.", default_text="`margin`")
-    field_messages: Text | None = _data("The column of a conversation.", default_text="`messages`")
     field_tools: Text | None = _data("The column of the tools offered to the model.", default_text="`tools`")
     field_completions: Text | None = _data("The column of the list of steps.", default_text="`completions`")
     field_labels: Text | None = _data("The column of the list of step labels.", default_text="`labels`")
@@ -277,16 +276,16 @@ class Preset(BaseModel):
         default_text="the model's own choice",
     )
 
-    output_dir: Text | None = _saving(
-        "Where the run's folder is made.", default_text="`./runs`"
-    )
+    output_dir: Text | None = _saving("Where the run's folder is made.", default_text="`./runs`")
     logging_steps: Positive | None = _saving("Steps between two metrics.", default_text="from the number of steps")
     eval_steps: CountOrShare | None = _saving("Steps between two evaluations, or a share of all steps.")
     evals_per_epoch: Positive | None = _saving("Evaluations in an epoch, in place of `eval_steps`.")
     save_steps: CountOrShare | None = _saving("Steps between two checkpoints, or a share of all steps.")
     saves_per_epoch: Positive | None = _saving("Checkpoints in an epoch, in place of `save_steps`.")
     save_total_limit: Positive = _saving("Checkpoints to keep.", 4)
-    save_first_step: Flag = _saving("Save a checkpoint after the first step, to see that it works.", False)
+    save_first_step: Flag = _saving(
+        "Save a checkpoint after the first step.", False, no_effect="checkpoints come as `save_steps` says"
+    )
     load_best_model_at_end: Flag = _saving("End with the checkpoint that evaluated best.", False)
     early_stopping_patience: Positive | None = _saving("Stop after this many evaluations without a better one.")
     resume_from_checkpoint: Text | None = _saving("Continue from this checkpoint.")

@@ -142,7 +142,7 @@ WITHOUT_EFFECT = frozenset(
 DATASET_WITHOUT_EFFECT = frozenset(
     _words(
         """
-    conversation field field_human field_model field_thinking input_format input_transform logprobs_field
+    conversation field field_human field_messages field_model field_thinking input_format input_transform logprobs_field
     message_field_content message_field_role message_field_training message_field_training_detail
     preprocess_shards roles_to_train shards shards_idx split_thinking temperature template_thinking_key
     train_on_eos train_on_eot trust_remote_code
