@@ -80,28 +80,19 @@ def render(
     both as transformers does. `extra` are further variables (other special tokens, a row's `chat_template_kwargs`).
     Raises TemplateError: what the template said or what went wrong, and on which of its lines.
     """
-    variables: dict[str, Any] = {"documents": None}
-    if bos_token is not None:
-        variables["bos_token"] = bos_token
-    if eos_token is not None:
-        variables["eos_token"] = eos_token
-    variables["add_generation_prompt"] = add_generation_prompt
-    variables["tools"] = _plain(tools)
-    for name, value in (extra or {}).items():
-        if name in RESERVED:
-            raise TemplateError(f"The template argument {name!r} is not a template's to have.", _where(template))
-        variables[name] = _plain(value)
-    chat = [_message(message) for message in messages]
-    if not chat:
-        raise TemplateError("There is no message to render.", _where(template))
     compiled = compile_template(template)
-    _METER.start()
     try:
-        text = compiled.render({**variables, "messages": chat})
+        variables = _variables(template, bos_token, eos_token, extra or {})
+        variables |= {"add_generation_prompt": add_generation_prompt, "tools": _plain(tools)}
+        variables["messages"] = [_message(message) for message in messages]
+        if not variables["messages"]:
+            raise TemplateError("There is no message to render.", _where(template))
+        _METER.start()
+        text = compiled.render(variables)
     except TemplateError:
         raise
     except RecursionError as error:
-        raise TemplateError("The template recurses without end.", _where(template)) from error
+        raise TemplateError("The template, or a value it was given, is nested too deeply.", _where(template)) from error
     except MemoryError as error:
         raise TemplateError("The template needs more memory than there is.", _where(template)) from error
     except Exception as error:
@@ -109,6 +100,22 @@ def render(
     if len(text) > TEXT:
         raise TemplateError(f"The rendered text has more than {TEXT:,} characters.", _where(template))
     return text
+
+
+def _variables(
+    template: ChatTemplate, bos_token: str | None, eos_token: str | None, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a template sees beside messages and tools. Tokens that are None are not there at all."""
+    variables: dict[str, Any] = {"documents": None}
+    if bos_token is not None:
+        variables["bos_token"] = bos_token
+    if eos_token is not None:
+        variables["eos_token"] = eos_token
+    for name, value in extra.items():
+        if name in RESERVED:
+            raise TemplateError(f"The template argument {name!r} is not a template's to have.", _where(template))
+        variables[name] = _plain(value)
+    return variables
 
 
 def compile_template(template: ChatTemplate) -> jinja2.Template:

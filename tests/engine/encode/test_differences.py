@@ -8,7 +8,7 @@ from engine.encode.limits import LengthError
 ROW = {"system": "Be brief.", "input": "What is 2 + 2?", "chosen": "It is 4.", "rejected": "It is 5."}
 STEPS = {"prompt": "What is 2 + 2?", "completions": ["First, add.", "So it is 4."], "labels": [True, False]}
 GEMMA = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}"
     "{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n{{ m.content | trim }}"
     "<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
