@@ -114,7 +114,8 @@ class Chart(Widget, can_focus=True):
         size = self.content_size
         if self._frame is None or len(self._strips) != size.height:
             self._draw(size.width, size.height)
-        return self._strips[y] if y < len(self._strips) else Strip.blank(size.width)
+        blank = self.get_component_rich_style("chart--plot")
+        return self._strips[y] if y < len(self._strips) else Strip.blank(size.width, blank)
 
     def notify_style_update(self) -> None:
         """The theme changed: colours are asked for again."""

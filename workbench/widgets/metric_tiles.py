@@ -118,4 +118,4 @@ class MetricTiles(Widget):
                     Segment(f"{number:>{_VALUE}} ", evaluated if evaluation else value),
                     Segment(f"{spark(series, room):<{room}} ", line),
                 ]
-            self._strips.append(Strip(segments).adjust_cell_length(width))
+            self._strips.append(Strip(segments).adjust_cell_length(width, label))

@@ -8,6 +8,7 @@ from engine.runs.state import run_state
 from workbench.screens import train
 from workbench.widgets.chart import Chart
 from workbench.widgets.log_tail import read_tail
+from workbench.widgets.metric_tiles import MetricTiles
 from workbench.widgets.run_ending import last_words
 
 SMALL, LARGE = (80, 24), (160, 50)
@@ -290,3 +291,14 @@ def test_the_end_of_a_log_is_safe_and_without_what_was_overwritten(tmp_path):
 def test_the_last_words_of_a_traceback_are_its_error():
     log = ["ok", "Traceback (most recent call last):", '  File "a.py", line 1', "    f()", "KeyError: 'x'"]
     assert last_words(log) == ["ok", "KeyError: 'x'"]
+
+
+async def test_every_cell_of_charts_and_tiles_has_the_theme_s_background(make_app, make_run, make_records, watch):
+    folder = make_run("pairs-1", make_records(100, total=200), live=True)
+    app = make_app()
+    app.theme = "workbench-light"
+    async with app.run_test(size=(117, 37)) as pilot:
+        await watch(pilot, folder, "100/200")
+        for widget in (*app.screen.query(Chart), *app.screen.query(MetricTiles)):
+            for y in range(widget.size.height if widget.display else 0):
+                assert all(part.style and part.style.bgcolor for part in widget.render_line(y) if part.text)
