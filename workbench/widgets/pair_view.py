@@ -61,7 +61,7 @@ class PairView(Widget):
         self.watch(self.rejected, "scroll_y", lambda y: self._follow(self.chosen, y), init=False)
 
     def show(self, row: RowView | None, limit: int = 0) -> None:
-        """Show a pair (None: nothing); tokens beyond `limit` are pointed at where the pair was dropped for them."""
+        """Show a pair (None: nothing); tokens beyond `limit` are pointed at where nothing was cut."""
         self.row = row
         self._note.show(row)
         bare = row is not None and not row.sequences

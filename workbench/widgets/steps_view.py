@@ -43,7 +43,7 @@ class StepsView(Widget):
         yield self._raw
 
     def show(self, row: RowView | None, limit: int = 0) -> None:
-        """Show a stepwise sample (None: nothing); tokens beyond `limit` are pointed at where it was dropped for them."""
+        """Show a stepwise sample (None: nothing); tokens beyond `limit` are pointed at where nothing was cut."""
         self.row = row
         self._note.show(row)
         bare = row is not None and not row.sequences

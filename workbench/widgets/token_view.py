@@ -125,8 +125,8 @@ class TokenView(Widget, can_focus=True):
     ) -> None:
         """Show a sequence (None: nothing). The first `shared_prefix` tokens are those of the other side too.
 
-        With `diverges` the token after them is marked, and with `limit` the first token beyond it. The cursor goes to where the reward is read, to the first
-        label, or to the start.
+        With `diverges` the token after them is marked, and with `limit` the first token beyond it. The cursor goes to
+        where the reward is read, to the first label, or to the start.
         """
         self.sequence = sequence
         self._shared = shared_prefix

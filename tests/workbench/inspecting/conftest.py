@@ -259,3 +259,9 @@ def steps():
 def hostile():
     """A row full of what a terminal or a layout could stumble over."""
     return hostile_row()
+
+
+@pytest.fixture
+def make_pair():
+    """Makes one pair; see `pair_of`."""
+    return pair_of

@@ -129,6 +129,43 @@ async def test_a_refused_row_says_why_and_shows_what_it_holds(open_on, stand_in)
         assert said(app, TokenInspector).strip() == ""
 
 
+async def test_a_row_dropped_for_its_length_shows_where_the_limit_is(open_on, stand_in, make_pair):
+    row = make_pair(0, chosen="word " * 600, kept=False, reason="too-long", message="too long by far")
+    app = open_on(stand_in(rows=[row]))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("home", "full_stop", "full_stop")
+        await pilot.pause()
+        assert app.screen.focused.cursor == 512
+        assert f"too long: {len(row.sequences[0].ids) - 512} tokens over 512" in painted(app)
+
+
+async def test_a_very_long_row_can_be_walked_to_its_end_and_back(open_on, stand_in, make_pair):
+    row = make_pair(0, chosen="a word and another one. " * 3000)
+    app = open_on(stand_in(rows=[row]))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("home")
+        assert "token 0 of" in said(app, TokenInspector)
+        await pilot.press("end")
+        await pilot.pause(0.5)
+        assert "▲ reward read here" in painted(app)
+        await pilot.press("up", "pageup")
+        assert app.screen.focused.cursor < len(row.sequences[0].ids) - 20
+
+
+async def test_rows_that_are_set_aside_are_found_there(open_on, stand_in, pairs):
+    rows = pairs(60)
+    app = open_on(
+        stand_in(rows=[row for row in rows if row.row % 5], eval_rows=[row for row in rows if not row.row % 5])
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await app.show_rows(RowSet(((0, 40), (0, 25)), "eval-leak"))
+        await settled(pilot)
+        assert "row 8 of 12 eval · data set 0, row 40 · 1 of 2 eval-leak" in said(app, RowHeader)
+
+
 async def test_views_change_and_are_remembered(open_on, stand_in):
     app = open_on(stand_in())
     async with app.run_test(size=(120, 40)) as pilot:

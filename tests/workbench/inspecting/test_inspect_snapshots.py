@@ -2,7 +2,6 @@
 
 import pytest
 
-
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((160, 50), id="160x50")]
 
 
