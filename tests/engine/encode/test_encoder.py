@@ -190,7 +190,7 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize("good", GOOD, ids=lambda row: "-".join(row))
+@pytest.mark.parametrize("good", GOOD, ids="-".join)
 def test_no_row_raises_and_every_row_is_accounted_for(chatml, good):
     random_ = random.Random(0)
     rows = []
