@@ -110,9 +110,8 @@ def main() -> None:
         middle, cpu = statistics.median(times), statistics.median(used)
         slow = sorted(times)[int(len(times) * 0.95)]
         single = single or middle
-        print(
-            f"  {charts} chart{'s' if charts > 1 else ' '}   {middle * 1e3:7.1f} ms   p95 {slow * 1e3:7.1f} ms   CPU {cpu * 1e3:7.1f} ms"
-        )
+        name = f"{charts} chart{'s' if charts > 1 else ' '}"
+        print(f"  {name}   {middle * 1e3:7.1f} ms   p95 {slow * 1e3:7.1f} ms   CPU {cpu * 1e3:7.1f} ms")
     print(f"  every point drawn (1 curve)   {raw * 1e3:7.1f} ms   x{raw / single:.0f} of one chart")
     grown = Series(("step", "time", "epoch"))
     appended = seconds(lambda: [grown.append((index, index * 0.5, index / 1000), 0.5) for index in range(points)])

@@ -39,12 +39,12 @@ class TrainScreen(WorkbenchScreen):
         Binding("p", "plan", "Plan", tooltip="What the open preset would train", id="train.plan"),
         Binding("p", "watch", "Watch", tooltip="Back to the run", id="train.watch"),
         Binding("o", "log", "Log", tooltip="The end of train.log", id="train.log"),
-        Binding("w", "remarks", "Remarks", tooltip="All alarms and findings, with advice", id="train.remarks",
-                show=False),
+        Binding("w", "remarks", "Remarks", tooltip="All alarms and findings, with advice", id="train.remarks"),
         Binding("i", "rows", "Rows", tooltip="Look at the rows that the gravest remark names", id="train.rows"),
         Binding("space", "pause", "Pause", tooltip="Hold the picture still; the run goes on", id="train.pause",
                 show=False),
-        Binding("c", "copy", "Copy error", tooltip="How the run failed, to the clipboard", id="train.copy"),
+        Binding("c", "copy", "Copy error", tooltip="How the run failed, to the clipboard", show=False,
+                id="train.copy"),
     ]  # fmt: skip
 
     def __init__(self) -> None:
@@ -169,9 +169,9 @@ class TrainScreen(WorkbenchScreen):
                 self.notify("The run's folder is gone.", severity="warning", markup=False)
                 self.workbench.run_folder = None
                 return
-            before = self.run_view.state, self.run_view.remark_with_rows is None
+            before = self.run_view.offers
             self.run_view.take(news)
-            after = self.run_view.state, self.run_view.remark_with_rows is None
+            after = self.run_view.offers
             if after != before:
                 self.refresh_bindings()
             await asyncio.sleep(0.005 if news.more else TICK)
@@ -262,7 +262,7 @@ class TrainScreen(WorkbenchScreen):
             "detach": watching,
             "resume": watching and state in _AGAIN,
             "log": watching,
-            "remarks": watching,
+            "remarks": watching and self.run_view.has_remarks,
             "rows": watching and self.run_view.remark_with_rows is not None,
             "pause": watching,
             "copy": watching and bool(self.run_view.failure),

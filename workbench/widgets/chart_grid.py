@@ -28,7 +28,7 @@ class ChartGrid(Grid):
     """
     BINDING_GROUP_TITLE = "Charts"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "axis", "X axis", tooltip="Step, time or epoch along the charts", id="charts.axis"),
+        Binding("x", "axis", "Axis", tooltip="Step, time or epoch along the charts", id="charts.axis"),
         Binding("y", "log_scale", "Y log", tooltip="The focused chart on a logarithmic scale", show=False,
                 id="charts.log"),
         Binding("m", "smooth", "Smooth", tooltip="Length of the moving average", show=False, id="charts.smooth"),

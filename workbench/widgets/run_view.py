@@ -116,6 +116,16 @@ class RunView(Vertical):
         return self.query_one(RunEnding).text
 
     @property
+    def has_remarks(self) -> bool:
+        """Whether there is anything to remark."""
+        return bool(self._remarks)
+
+    @property
+    def offers(self) -> tuple[str, bool, bool]:
+        """What decides which keys make sense."""
+        return self.state, self.has_remarks, self.remark_with_rows is not None
+
+    @property
     def remark_with_rows(self) -> Remark | None:
         """The gravest remark that names rows of the training data, None where no remark does."""
         return next((remark for remark in self._remarks if remark.rows), None)
