@@ -216,7 +216,7 @@ async def test_filtering_walks_only_what_is_admitted_until_escape(open_on, stand
         assert "row 16 of 60 train · 2 of 5 dropped" in said(app, RowHeader)
         await pilot.press("escape")
         await settled(pilot)
-        assert "row 16 of 60 train   ✗ dropped" in said(app, RowHeader)
+        assert "row 16 of 60 train  ✗ dropped" in said(app, RowHeader)
 
 
 async def test_sorting_by_length(open_on, stand_in):
@@ -247,7 +247,7 @@ async def test_rows_sent_by_another_screen_are_walked_alone(open_on, stand_in):
         assert "row 3 of 60 train · 2 of 2 answer-cut" in said(app, RowHeader)
         await pilot.press("escape")
         await settled(pilot)
-        assert "row 3 of 60 train   " in said(app, RowHeader)
+        assert "row 3 of 60 train  ✓" in said(app, RowHeader)
 
 
 async def test_the_other_split(open_on, stand_in, pairs):
