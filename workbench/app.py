@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,7 +29,6 @@ from workbench.theme import THEMES, VARIABLES_DARK
 if TYPE_CHECKING:
     from engine.inspector.client import Inspector
     from engine.inspector.messages import Failure
-    from workbench.drafts import Draft
     from workbench.screens.dialog import Trouble
 
 AFTER_PAINT = 0.02
@@ -96,6 +94,7 @@ class WorkbenchApp(App[int]):
         self._inspector = inspector
         self._save_state_due = False
         self._draft_due = False
+        self._opening = 0
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.state.theme if self.state.theme in self.available_themes else "workbench-dark"
@@ -118,10 +117,13 @@ class WorkbenchApp(App[int]):
 
     @work(exit_on_error=False)
     async def _begin(self) -> None:
+        from workbench.returning import offer_drafts
+
+        last = self.state.last_preset
         if self._first_preset is not None:
             await self.open_preset(self._first_preset)
-        elif not await self._offer_drafts() and self.state.last_preset and Path(self.state.last_preset).is_file():
-            await self.open_preset(self.state.last_preset, go=False)
+        elif not await offer_drafts(self) and self.session.path is None and last and Path(last).is_file():
+            await self.open_preset(last, go=False)
         for mode in modes.MODES:
             await asyncio.to_thread(mode.bring_in)
         await self.inspector.__aenter__()
@@ -171,17 +173,25 @@ class WorkbenchApp(App[int]):
         """Open a preset by name or path, and go to the Preset screen (unless not `go`)."""
         from engine.error import EngineError
         from workbench.preset_file import read_preset
+        from workbench.returning import with_draft
 
         self._keep_draft()
+        self._opening += 1
+        this = self._opening
         try:
             session = await asyncio.to_thread(read_preset, name_or_path)
         except EngineError as error:
             self.report_exception(error)
             return
-        draft = next((draft for draft in self._drafts() if draft.path == str(session.path)), None)
-        if draft is not None and draft.text != session.text:
-            session = replace(session, text=draft.text)
-            self.notify(f"Unsaved edits of {session.name} are back. Ctrl+R gives them up.", markup=False)
+        if this == self._opening:  # else another was chosen meanwhile
+            self.work_on(await asyncio.to_thread(with_draft, session, self.state_dir))
+            if go:
+                await self.action_go("preset")
+
+    def work_on(self, session: Session) -> None:
+        """Make `session` the one that all screens show, at the row that was last in view."""
+        if session.unsaved:
+            self.notify(f"Unsaved edits of {visible(session.name)} are back. Ctrl+R gives them up.", markup=False)
         self.session = session
         self.row_set = None
         self.state.last_preset = str(session.path)
@@ -189,8 +199,6 @@ class WorkbenchApp(App[int]):
         self.selection = Selection("eval" if kept and kept[0] == "eval" else "train", kept[1] if kept else 0)
         self.remember()
         self._validate(0)
-        if go:
-            await self.action_go("preset")
 
     def edit(self, text: str) -> None:
         """The preset's text is now `text`: looked at shortly, not saved."""
@@ -223,33 +231,6 @@ class WorkbenchApp(App[int]):
         self.drop_draft(str(self.session.path))
 
     # --- drafts ---
-
-    def _drafts(self) -> "tuple[Draft, ...]":
-        from workbench.drafts import find_drafts
-
-        return find_drafts(self.state_dir, os.getpid())
-
-    async def _offer_drafts(self) -> bool:
-        """Ask about edits that an earlier session left unsaved. Whether one was opened."""
-        from workbench.screens.dialog import Question
-
-        for draft in await asyncio.to_thread(self._drafts):
-            name = visible(Path(draft.path).name)
-            when = datetime.fromtimestamp(draft.time).strftime("%d %B, %H:%M")
-            answers = (("restore", "Restore"), ("later", "Later"), ("discard", "Discard"))
-            text = f"{name} was left with unsaved edits on {when}."
-            match await self.push_screen_wait(Question("Unsaved edits", text, answers)):
-                case "restore":
-                    if not Path(draft.path).is_file():
-                        self.session = Session(Path(draft.path), draft.text)
-                        self._validate(0)
-                        await self.action_go("preset")
-                    else:
-                        await self.open_preset(draft.path)
-                    return True
-                case "discard":
-                    self.drop_draft(draft.path)
-        return False
 
     def _keep_draft_soon(self) -> None:
         if not self._draft_due and self.is_running:

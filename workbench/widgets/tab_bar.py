@@ -52,5 +52,7 @@ class TabBar(Horizontal):
         self.watch(self.app, "session", self._show)
 
     def _show(self, session: Session) -> None:
-        mark = Content.styled(" ● unsaved", "$warning") if session.unsaved else Content()
-        self.query_one("#open-preset", Static).update(Content(visible(session.name)) + mark)
+        name = Content(visible(session.name))
+        if session.unsaved:  # the word is what a narrow screen cuts off, not the mark
+            name = Content.assemble(("● ", "$warning"), name, (" unsaved", "$warning"))
+        self.query_one("#open-preset", Static).update(name)
