@@ -1,5 +1,7 @@
 """Keys as a terminal sends them."""
 
+from typing import Any, cast
+
 from textual import _ansi_sequences
 
 
@@ -8,5 +10,6 @@ def hear_alt_digits() -> None:
 
     Textual 8 takes ESC 3 for WezTerm's Option key and types "£" instead; so would a quick Escape followed by 3.
     """
+    sequences = cast(dict[str, Any], _ansi_sequences.ANSI_SEQUENCES_KEYS)
     for digit in "0123456789":
-        _ansi_sequences.ANSI_SEQUENCES_KEYS.pop(f"\x1b{digit}", None)
+        sequences.pop(f"\x1b{digit}", None)
