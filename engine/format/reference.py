@@ -93,8 +93,8 @@ EXAMPLES = (
         None,
         "pair",
         f"Several answers to one prompt: {RULE}. An answer without a score gives no pair; pairs have no margin. "
-        "Answers are a list (`answers`, `responses`, `completions`, `candidates`, `outputs`, `replies`) beside a list of "
-        "`scores`, `ratings`, `rewards` (more is better) or `ranks` (1 is best); or objects with an entry of that "
+        "Answers are a list (`answers`, `responses`, `completions`, `candidates`, `outputs`, `replies`) beside a list "
+        "of `scores`, `ratings`, `rewards` (more is better) or `ranks` (1 is best); or objects with an entry of that "
         "name; or a list `ranked_answers`, best first.",
         {"prompt": "2 + 2 is ", "responses": ["5", "4", "four"], "scores": [0, 2, 1]},
     ),
@@ -120,8 +120,8 @@ EXAMPLES = (
         "stepwise_supervised.chat_template",
         "steps",
         "The steps, each followed by the separator, are the assistant's turn; the whole is rendered and tokenised "
-        "once. The label sits at the token that holds the separator's last character (with `step_separator: <extra_0>`, "
-        "that token itself, as Qwen's process reward models have it; add it under `tokens` where the vocabulary lacks "
+        "once. The label sits at the token that holds the separator's last character (with `step_separator: "
+        "<extra_0>`, that token itself, as Qwen's process reward models have it; add it under `tokens` where the vocabulary lacks "
         "it). The prompt is text, with an optional `system` column, or a list of messages.",
         {"prompt": "2 + 2?", "completions": ["Add.", "It is 5."], "labels": [True, False]},
         "<extra_0>",

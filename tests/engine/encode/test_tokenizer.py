@@ -55,7 +55,7 @@ def test_no_token_at_all_to_pad_with_is_said():
 
 
 def test_what_is_no_model_is_said(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
     broken = tmp_path / "broken"
