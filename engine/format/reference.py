@@ -121,8 +121,8 @@ EXAMPLES = (
         "steps",
         "The steps, each followed by the separator, are the assistant's turn; the whole is rendered and tokenised "
         "once. The label sits at the token that holds the separator's last character (with `step_separator: "
-        "<extra_0>`, that token itself, as Qwen's process reward models have it; add it under `tokens` where the vocabulary lacks "
-        "it). The prompt is text, with an optional `system` column, or a list of messages.",
+        "<extra_0>`, that token itself, as Qwen's process reward models have it; add it under `tokens` where the "
+        "vocabulary lacks it). The prompt is text, with an optional `system` column, or a list of messages.",
         {"prompt": "2 + 2?", "completions": ["Add.", "It is 5."], "labels": [True, False]},
         "<extra_0>",
     ),
