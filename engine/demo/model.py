@@ -17,7 +17,7 @@ from transformers import Qwen2Config, Qwen2Model
 from engine.demo.story import LARGEST
 from engine.demo.tokenizer import END, PAD, SPECIAL, VOCABULARY
 
-HIDDEN, HEADS, LAYERS = 64, 2, 2
+HIDDEN, HEADS, LAYERS = 64, 4, 2
 WINDOW = 12
 
 
@@ -69,7 +69,7 @@ def _look_for_what_is_alike(attention: Any) -> None:
     size = HIDDEN // HEADS
     for head in range(HEADS):
         rows = slice(head * size, (head + 1) * size)
-        shared = torch.randn(size, HIDDEN) * HIDDEN**-0.5
+        shared = 0.5 * torch.randn(size, HIDDEN) * HIDDEN**-0.5
         for projection in (attention.q_proj, attention.k_proj):
             projection.weight[rows] = shared + 0.02 * torch.randn(size, HIDDEN)
     rotation = 0.5**0.5 * torch.linalg.qr(torch.randn(HIDDEN, HIDDEN)).Q
