@@ -21,6 +21,8 @@ class TokenInspector(Static):
         padding: 0 1;
         background: $panel;
         color: $foreground;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
     }
     """
 
@@ -37,8 +39,8 @@ def describe_token(side: str, sequence: TokenSequence | None, token: int) -> Con
         ("token", f"{token} of {len(sequence.ids)} ({side})"),
         ("id", str(sequence.ids[token])),
         ("piece", _repr(sequence.pieces[token])),
-        ("text", _repr(shown(sequence, token))),
         ("bytes", bytes_of(sequence, token)),
+        ("text", _repr(shown(sequence, token))),
     ]
     part = sequence.parts[token].value
     step = sequence.steps[token]
@@ -65,7 +67,7 @@ def bytes_of(sequence: TokenSequence, token: int) -> str:
 def _facts(facts: list[tuple[str, str]]) -> Content:
     parts: list[Content | str | tuple[str, str]] = []
     for name, value in facts:
-        parts += [(f"{name} ", "$quiet"), (value, ""), "   "]
+        parts += [(f"{name} ", "$quiet"), (value, ""), "  "]
     return Content.assemble(*parts)
 
 
