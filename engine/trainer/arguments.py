@@ -89,13 +89,17 @@ def training_arguments(preset: Preset, run_dir: Path, planned: Plan, precision: 
     }
     values |= {name: value for name, value in optional.items() if value is not None}
     try:
-        return TrainingArguments(**values)
+        arguments = TrainingArguments(**values)
     except (ValueError, TypeError, ImportError, OSError) as error:
         raise TrainingError(
             f"transformers refuses the training settings: {str(error).strip().splitlines()[0]}",
             str(run_dir / "preset.yaml"),
             "Change the key it names; docs/presets.md lists what each takes.",
         ) from error
+    if arguments.n_gpu > 1:
+        # Several GPUs are a launcher's business: transformers would cut each batch up among them, row by row.
+        arguments._n_gpu = 1
+    return arguments
 
 
 def logging_steps(preset: Preset, steps: int) -> int:

@@ -181,6 +181,10 @@ def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
 def _notices(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
     notices = [FindingEvent("no-effect", "info", notice.message) for notice in loaded.notices]
     notices += [FindingEvent("tracker-missing", "warning", text) for text in trackers(loaded.preset)[1]]
+    gpus, used = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE", "1"))
+    if gpus > used and loaded.preset.device in ("auto", "cuda"):
+        text = f"{used} of {gpus} GPUs are used: `num_processes: {gpus}` uses all."
+        notices.append(FindingEvent("idle-gpus", "info", text))
     if model.new_head:
         notices.append(FindingEvent("new-head", "info", "The head starts from random weights: the model has none."))
     return notices
