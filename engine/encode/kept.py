@@ -23,7 +23,7 @@ class TokenColumn:
 
     def append(self, values: Sequence[int | float]) -> None:
         """Add one list."""
-        self._values.extend(values)  # type: ignore[arg-type]
+        self._values.extend(values)
         self._ends.append(len(self._values))
 
     def __getitem__(self, index: int) -> list[int]:
@@ -32,7 +32,8 @@ class TokenColumn:
 
     def lengths(self) -> npt.NDArray[np.int64]:
         """The length of each list."""
-        return np.diff(np.frombuffer(self._ends, dtype=np.int64), prepend=0)
+        ends = np.frombuffer(self._ends, dtype=np.int64)
+        return ends - np.concatenate(([0], ends[:-1]))
 
 
 class KeptRows(Sequence[EncodedRow]):
@@ -85,7 +86,7 @@ class KeptRows(Sequence[EncodedRow]):
             raise IndexError(index)
         match self._facts[index]:
             case (cut, labels_cut):
-                labels = [int(label) if label in _WHOLE else label for label in self._labels[index]]
+                labels: list[int | float] = [int(label) if label in _WHOLE else label for label in self._labels[index]]
                 return EncodedRow(self._ids[index], StepsEncoding(self._first[index], labels, cut, labels_cut), None)
             case (chosen_pooled, rejected_pooled, shared_prefix, margin, chosen_cut, rejected_cut):
                 pair = PairEncoding(

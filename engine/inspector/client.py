@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -95,7 +95,7 @@ class Inspector:
                     return reply
         raise AssertionError("a request always ends in an answer")
 
-    async def _replies(self, request: Request) -> AsyncIterator[Reply]:
+    async def _replies(self, request: Request) -> AsyncGenerator[Reply, None]:
         number = next(self._numbers)
         inbox = self._waiting[number] = asyncio.Queue()
         answered = False
