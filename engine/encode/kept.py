@@ -1,8 +1,8 @@
 """The kept encodings of a data set, compactly: a hundred thousand pairs as Python lists would take gigabytes."""
 
 from array import array
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +21,14 @@ class TokenColumn:
         self._values = array(typecode)
         self._ends = array("q")
 
-    def append(self, values: Sequence[int | float]) -> None:
+    def append(self, values: Iterable[Any]) -> None:
         """Add one list."""
         self._values.extend(values)
         self._ends.append(len(self._values))
 
     def __getitem__(self, index: int) -> list[int]:
         start = self._ends[index - 1] if index else 0
-        return self._values[start : self._ends[index]].tolist()  # type: ignore[return-value]
+        return self._values[start : self._ends[index]].tolist()
 
     def lengths(self) -> npt.NDArray[np.int64]:
         """The length of each list."""

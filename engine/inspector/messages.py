@@ -247,7 +247,7 @@ def preview_object(view: RowView) -> dict[str, Any]:
                 "rejected_ids": rejected.ids[of_rejected],
                 "chosen_pooled": chosen.pooled - chosen.kept_start,
                 "rejected_pooled": rejected.pooled - rejected.kept_start,
-                "shared_prefix": view.shared_prefix,
+                "shared_prefix": view.shared_prefix - chosen.kept_start,
                 "margin": view.margin,
             }
         else:

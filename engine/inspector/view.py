@@ -56,7 +56,10 @@ def view_rows(opened: Opened, split: Split, start: int, stop: int) -> tuple[RowV
 def view_row(opened: Opened, source: OpenedSource, row: Row, encoded: EncodedRow) -> RowView:
     """One sample as the screen shows it; its ids are those that `encode_batch` gave."""
     findings = encoded.findings + row_findings(source.encoder, row, encoded)
+    sequences = token_sequences(source.encoder, row, encoded)
     shared = getattr(encoded.encoding, "shared_prefix", 0)
+    # The encoding counts after the cut, the view before it: a cut prompt was shared too.
+    shared += min((sequence.kept_start for sequence in sequences), default=0)
     return RowView(
         dataset=encoded.id.dataset,
         row=encoded.id.row,
@@ -64,7 +67,7 @@ def view_row(opened: Opened, source: OpenedSource, row: Row, encoded: EncodedRow
         model_kind=opened.loaded.preset.model_kind,
         kept=encoded.kept,
         raw=_as_json(row),
-        sequences=token_sequences(source.encoder, row, encoded),
+        sequences=sequences,
         shared_prefix=shared,
         margin=getattr(encoded.encoding, "margin", None),
         reason=encoded.refusal.reason if encoded.refusal else None,

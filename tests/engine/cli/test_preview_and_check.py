@@ -127,3 +127,17 @@ def test_preview_objects_of_views_have_no_item_but_for_rows_of_several(write_pre
     shown = json_lines(capsys.readouterr().out)
     assert len(shown) > 1
     assert [o.get("item", 0) for o in shown] == list(range(len(shown)))
+
+
+def test_a_cut_prompt_leaves_the_shared_prefix_counted_in_what_is_fed(write_preset, capsys):
+    path = write_preset(
+        [{"input": "word " * 40 + "?", "chosen": "yes", "rejected": "no"}],
+        "sequence_len: 100\nexcess_length_strategy: truncate_prompt\n",
+    )
+    assert main(["preview", str(path), "--json"]) == 0
+    (row,) = json_lines(capsys.readouterr().out)
+    assert max(len(row["chosen_ids"]), len(row["rejected_ids"])) == 100
+    shared = row["shared_prefix"]
+    assert row["chosen_ids"][:shared] == row["rejected_ids"][:shared]
+    assert row["chosen_ids"][shared] != row["rejected_ids"][shared]
+    assert row["chosen_pooled"] == len(row["chosen_ids"]) - 1
