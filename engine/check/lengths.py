@@ -24,6 +24,9 @@ def lengths(counts: Sequence[int], limit: int) -> Lengths:
     edges = list(range(first, p99 + width + 1, width))
     if edges[-1] <= high:
         edges.append(high + 1)
+    if low <= limit < high:
+        # So that what the limit keeps whole can be read off exactly.
+        edges = sorted({*edges, limit + 1})
     histogram, _ = np.histogram(values, bins=np.asarray(edges, dtype=np.float64) - 0.5)
     return Lengths(
         edges=tuple(edges),
