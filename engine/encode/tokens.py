@@ -10,6 +10,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from engine.encode.words import words_of
+
 _PROBES = ("", "a", " a", "\n", "\n\n b", "Hello world.\n", "  two  ", "é漢字🙂", "1234", "-> x", "\u00a0a", "▁a")
 
 
@@ -52,8 +54,11 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], add_spec
     rust = _rust(tokenizer)
     if rust is None:
         return [list(tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"]) for text in texts]
-    encodings = rust.encode_batch_fast(list(texts), add_special_tokens=add_special_tokens)
-    return [encoding.ids for encoding in encodings]
+    words = words_of(tokenizer)
+    found = [None if words is None else words.ids(text, add_special_tokens) for text in texts]
+    left = [text for text, ids in zip(texts, found, strict=True) if ids is None]
+    rest = iter(rust.encode_batch_fast(left, add_special_tokens=add_special_tokens) if left else ())
+    return [next(rest).ids if ids is None else ids for ids in found]
 
 
 def token_offsets(tokenizer: PreTrainedTokenizerBase, text: str, add_special_tokens: bool) -> Offsets:
