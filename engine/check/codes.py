@@ -184,13 +184,25 @@ _TABLE: tuple[Code, ...] = (
         '{"prompt": "The sky is", "chosen": "blue", "rejected": "green"}',
     ),
     Code(
+        "no-pair",
+        WARNING,
+        "row",
+        "no two answers of a ranked row differ",
+        "Pairs are made of a better and a worse answer; where all are of one rank or score, or fewer than two have "
+        "one, there is none to make. The row is dropped.",
+        "Nothing to do if the ties are meant; else look at how the answers were scored.",
+        '{"prompt": "2 + 2 is ", "responses": ["4", "four"], "scores": [1, 1]}',
+    ),
+    Code(
         "margin-missing",
         WARNING,
         "data set",
         "some rows have a margin and others do not",
-        "Rows without one are trained with margin 0, so that the same difference means two things.",
+        "Rows without the column are trained with margin 0, so that the same difference means two things; a row whose "
+        "margin is null is refused (`missing-field`). A column that is null in all of the first rows is no margin.",
         "Fill the margin in everywhere, or take the column out.",
-        '{"prompt": "a", "chosen": "b", "rejected": "c", "margin": null}',
+        '{"prompt": "Say a", "chosen": "a", "rejected": "b", "margin": 1.5}\n'
+        '{"prompt": "Say c", "chosen": "c", "rejected": "d"}',
     ),
     # --- what the tokenizer and the template do
     Code(

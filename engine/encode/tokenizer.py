@@ -7,6 +7,7 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from engine.error import EngineError
+from engine.hub import HubError, is_hub_id, model_on_hub
 
 _RESERVED = re.compile(r"reserved|unused|extra_id|dummy|placeholder|<\|extra_", re.IGNORECASE)
 
@@ -22,12 +23,11 @@ def load_tokenizer(preset: Any, base: Path) -> PreTrainedTokenizerBase:
     Raises TokenizerError.
     """
     name = str(getattr(preset, "tokenizer_config", None) or preset.base_model)
-    place = _place(name, base)
+    revision = str(getattr(preset, "revision_of_model", None) or "main")
+    place = _place(name, base, revision)
     trust = bool(getattr(preset, "trust_remote_code", False))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            str(place), trust_remote_code=trust, revision=_revision(preset, place)
-        )
+        tokenizer = AutoTokenizer.from_pretrained(str(place), trust_remote_code=trust, revision=revision)
     except Exception as error:
         raise _cannot_load(name, place, error) from error
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
@@ -67,7 +67,7 @@ def choose_pad(tokenizer: PreTrainedTokenizerBase) -> str:
     return candidates[0]
 
 
-def _place(name: str, base: Path) -> str | Path:
+def _place(name: str, base: Path, revision: str) -> str | Path:
     if name.startswith("demo:"):
         from engine.demo.build import materialise
 
@@ -75,14 +75,13 @@ def _place(name: str, base: Path) -> str | Path:
     for folder in (Path(name).expanduser(), base / name):
         if folder.exists():
             return folder
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if not is_hub_id(name):
         raise TokenizerError(f"There is no folder {name}.", "base_model", "Give a model's folder, or a hub id.")
-    return name
-
-
-def _revision(preset: Any, place: str | Path) -> str:
-    revision = getattr(preset, "revision_of_model", None)
-    return str(revision) if revision and isinstance(place, str) else "main"
+    try:
+        found = model_on_hub(name, revision)
+    except HubError as error:
+        raise TokenizerError(f"{name}: {error.what}", "base_model", error.advice) from error
+    return name if found == name else Path(found)
 
 
 def _cannot_load(name: str, place: str | Path, error: Exception) -> TokenizerError:

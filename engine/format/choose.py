@@ -1,13 +1,16 @@
 """Which format reads a data set: the one that its `type` pins, or the one that its columns and first rows show."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
+from engine.finding import Finding
 from engine.format import columns as columns_layout
 from engine.format import math_shepherd, preference, pretokenised, prm800k, ranked, stepwise
 from engine.format.fields import kind_of
 from engine.format.format import Format, FormatError, Kind
+from engine.sample import Sample
 from engine.source.row import Row
 
 __all__ = ["Format", "FormatError", "choose_format"]
@@ -43,6 +46,12 @@ _PINNED: Mapping[str, _Pinned] = {
 TYPES = ("bradley_terry", *_PINNED)
 """Every `type` there is."""
 
+_MAPPED = ("input", "prompt", "chosen", "rejected", "completions", "labels", "system", "margin", "tools")
+"""What the preset can give another column's name for (`field_…`)."""
+
+_IN_SOME_ROWS = ("system", "margin", "tools")
+"""Columns that a row may lack: in JSON the first rows need not have them, though later ones do."""
+
 
 def choose_format(
     type_: str | None, columns: Sequence[str], first_rows: Sequence[Row], config: Any, model_kind: Kind
@@ -50,26 +59,63 @@ def choose_format(
     """The format of a data set, with the reason for it.
 
     `type_` pins it; `bradley_terry`, or none, is detected from `columns` and `first_rows`. Raises FormatError where the
-    type does not exist or is of the other kind of model, where a pinned type's columns are not there, and where no
-    layout is recognised.
+    type does not exist or is of the other kind of model, where a pinned type's columns or mapped ones are not there,
+    and where no layout is recognised.
     """
     rows: Rows = [row for row in first_rows if isinstance(row, Mapping)]
     names = list(dict.fromkeys([*columns, *(str(name) for row in rows for name in row)]))
+    if type_ not in (None, *TYPES):
+        near = _did_you_mean(get_close_matches(str(type_), TYPES, n=1))
+        raise FormatError(f"There is no format named {type_!r}.", "type", f"{near}Formats: {', '.join(TYPES)}.")
+    if names:
+        _look_at_mapping(names, config)
     if type_ is not None and type_ in _PINNED:
-        return _pinned(type_, names, config, model_kind)
-    if type_ not in (None, "bradley_terry"):
-        raise FormatError(f"There is no format named {type_!r}.", "type", f"Formats: {', '.join(TYPES)}.")
-    if type_ == "bradley_terry":
-        _of_kind(type_, "pair", model_kind)
+        found = _pinned(type_, names, config, model_kind)
+    else:
+        if type_ == "bradley_terry":
+            _of_kind(type_, "pair", model_kind)
+        found = _detected(names, rows, config, model_kind)
+    for column in (getattr(config, "field_margin", None) or "margin", "chat_template_kwargs"):
+        if column in found.reads and len(rows) > 1 and column in names and _all_null(rows, column):
+            found = _without_nulls(found, column)
+    return found
+
+
+def _detected(names: Sequence[str], rows: Rows, config: Any, model_kind: Kind) -> Format:
     found = _detect_pairs(names, rows, config) if model_kind == "pair" else _detect_steps(names, rows, config)
     if found is None:
         wanted = "pairs" if model_kind == "pair" else "labelled steps"
         raise FormatError(
-            f"No known layout of {wanted} has these columns: {', '.join(names) or 'none'}.",
-            str(getattr(config, "path", "") or "the data set"),
+            f"No known layout of {wanted} has these columns: {_quoted(names) or 'none'}.",
+            _path(config),
             "Map the columns (field_prompt, field_chosen, field_rejected, …), or pin a `type`: see docs/formats.md.",
         )
     return found
+
+
+def _look_at_mapping(names: Sequence[str], config: Any) -> None:
+    """Raise FormatError where the preset maps to a column that is not there."""
+    for name in _MAPPED:
+        column = getattr(config, f"field_{name}", None)
+        if column in (None, name) or column in names:
+            continue
+        near = get_close_matches(str(column), names, n=1, cutoff=0.6)
+        if near or name not in _IN_SOME_ROWS:
+            raise FormatError(
+                f"`field_{name}: {column}`: there is no such column.",
+                _path(config),
+                f"{_did_you_mean(near)}The columns are {_quoted(names)}.",
+            )
+
+
+def _without_nulls(found: Format, column: str) -> Format:
+    """`found`, which takes a null in `column` as if the row had no such column: a Parquet column may hold nothing."""
+
+    def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
+        given = row if row.get(column) is not None else {name: row[name] for name in row if name != column}
+        return found.read(given, findings)
+
+    return replace(found, read=read, reason=f"{found.reason}; `{column}` is null in the first rows: as if not there")
 
 
 def _of_kind(type_: str, kind: Kind, model_kind: Kind) -> None:
@@ -86,14 +132,21 @@ def _pinned(type_: str, names: Sequence[str], config: Any, model_kind: Kind) -> 
     mapped = [getattr(config, f"field_{name}", None) or name for name in needed]
     if needed == ("input", "label"):
         mapped = list(math_shepherd.field_names(config))
-    missing = [field for field in mapped if field not in names]
+    missing = {field: name for field, name in zip(mapped, needed, strict=True) if field not in names}
     if missing and names:
         raise FormatError(
             f"`{type_}` reads {_quoted(missing)}, which the data do not have.",
-            str(getattr(config, "path", "") or "the data set"),
-            f"The columns are {_quoted(names)}. Map them (`field_{needed[0]}: …`), or choose another `type`.",
+            _path(config),
+            f"The columns are {_quoted(names)}. "
+            f"{_how_to_map(missing, pinned)}Choose another `type`, or leave it out to have the layout detected.",
         )
     return pinned.make(config, f"`type: {type_}` pins it", type_)
+
+
+def _how_to_map(missing: Mapping[str, str], pinned: _Pinned) -> str:
+    if pinned.columns not in (_COLUMNS, _STEPS):
+        return ""
+    return f"Map yours ({', '.join(f'`field_{name}: …`' for name in missing.values())}). "
 
 
 def _detect_pairs(names: Sequence[str], rows: Rows, config: Any) -> Format | None:
@@ -179,5 +232,14 @@ def _kind(rows: Rows, name: str) -> str:
     return next((kind_of(row[name]) for row in rows if row.get(name) is not None), "text")
 
 
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def _path(config: Any) -> str:
+    return str(getattr(config, "path", "") or "the data set")
+
+
+def _did_you_mean(near: Sequence[str]) -> str:
+    return f"Did you mean `{near[0]}`? " if near else ""
+
+
+def _quoted(names: Iterable[str]) -> str:
+    shown = [f"`{name[:60]}`" for name in names]
+    return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")

@@ -192,7 +192,9 @@ here, and each time the row says so with a finding or a refusal:
 7. `train_on_last_step_only` applies to training rows only. axolotl reads none of the three knobs of steps; we do.
 8. An empty step with an empty separator has no token for its label (`empty-step`); TRL's labels get out of step.
 9. A margin that is null, or no finite number, refuses the row, and so does a null `chat_template_kwargs`: TRL loses the
-   file, or fails later. Rows without the margin's column keep no margin.
+   file, or fails later. Rows without the margin's column keep no margin. Where the first rows have such a column and
+   it is null in each of them (at least two), as in a Parquet file that has the column and no values, it is taken as
+   not there: a null is no margin then, and refuses no row.
 10. A message without content refuses the row unless it calls tools; TRL trains on what the template makes of it.
 11. A lone surrogate is no text that a tokenizer can read: the row is refused (`encoding-suspect`), the file stands.
 12. `input_ids` in a row of steps is not read: TRL takes it in place of the steps.

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.hub import HubError, ask_hub
 from engine.source.combine import concatenated
 from engine.source.file import open_file
 from engine.source.row import Row, Source, SourceError
@@ -18,7 +19,6 @@ from engine.source.splits import choose_split
 if TYPE_CHECKING:
     from engine.preset.schema import DatasetConfig
 
-_TIMEOUT = 5.0
 _OFFLINE = threading.Lock()
 
 
@@ -31,7 +31,10 @@ def open_hub(path: str, config: "DatasetConfig", default_split: str) -> Source:
     SourceError for a data set, revision, subset or split that is not there, and for a hub that is not.
     """
     local = Path(path).is_dir()
-    trouble = None if local else _ask(path, config.revision)
+    try:
+        trouble = None if local else ask_hub(path, config.revision, "data set")
+    except HubError as error:
+        raise SourceError(error.what, error.where, error.advice) from error
     with _offline(trouble is not None):
         try:
             return _open(path, config, default_split)
@@ -39,7 +42,7 @@ def open_hub(path: str, config: "DatasetConfig", default_split: str) -> Source:
             raise
         except Exception as error:  # whatever the library meets (network, cache, parsing) ends as one clear message
             if trouble is not None:
-                raise trouble from error
+                raise SourceError(trouble.what, trouble.where, trouble.advice) from error
             raise _translated(error, path, config.name) from error
 
 
@@ -85,47 +88,6 @@ class HubTable:
         """Rows `start` to `stop` (exclusive), fewer at the end."""
         columns = self._dataset[start : min(stop, len(self))]
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def _ask(path: str, revision: str | None) -> SourceError | None:
-    """Ask the hub whether it has `path`: None if it has, else what to say if there is no copy on this machine either.
-
-    SourceError at once where the hub answers that there is no such data set or revision for this user.
-    """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        HfApi().dataset_info(path, revision=revision, timeout=_TIMEOUT)
-    except GatedRepoError as error:
-        advice = "Ask for access on its page on the hub, then log in with `hf auth login`."
-        raise SourceError("the data set asks for access", path, advice) from error
-    except RevisionNotFoundError as error:
-        raise SourceError(f"the data set has no revision {revision!r}", path, "Check `revision`.") from error
-    except RepositoryNotFoundError as error:
-        advice = "Check the spelling; pass a local path; or log in with `hf auth login` if it is private."
-        raise SourceError("no such path here, and no such data set on the hub", path, advice) from error
-    except OfflineModeIsEnabled:
-        return _unreachable(path, "the hub may not be asked: HF_HUB_OFFLINE is set")
-    except HfHubHTTPError as error:
-        return _unreachable(path, f"the hub answered {getattr(error.response, 'status_code', 'with an error')}")
-    except Exception as error:  # no name server, no route, a timeout, offline mode: the client has no one type for it
-        return _unreachable(path, f"the hub could not be reached ({type(error).__name__})")
-    return None
-
-
-def _unreachable(path: str, why: str) -> SourceError:
-    advice = (
-        "Pass the path of a local file or folder; or connect, and log in with `hf auth login` if it is private; "
-        "or set HF_ENDPOINT to a mirror."
-    )
-    return SourceError(f"not a local path, and {why}", path, advice)
 
 
 def _translated(error: Exception, path: str, name: str | None) -> SourceError:

@@ -1,14 +1,13 @@
 """Where a preset's `path` points: a file or folder here, or a data set on the hub."""
 
 import difflib
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from engine.hub import is_hub_id
 from engine.source.file import KINDS
 from engine.source.row import SourceError
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _DATA_ENDINGS = {*KINDS, ".gz", ".txt", ".zip", ".zst", ".xlsx", ".yaml", ".yml"}
 
 
@@ -28,7 +27,7 @@ def looks_local(path: str) -> bool:
     """Whether `path` can only be meant as a path: it is then never sent to the hub."""
     if path.startswith((".", "/", "~")) or "\\" in path or path.endswith("/"):
         return True
-    return Path(path).suffix.lower() in _DATA_ENDINGS or not _HUB_ID.fullmatch(path)
+    return Path(path).suffix.lower() in _DATA_ENDINGS or not is_hub_id(path)
 
 
 def missing(path: str, base: Path) -> SourceError:

@@ -66,7 +66,8 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
 
     tell(PhaseEvent("loading", f"loading {preset.base_model}"))
     set_seed(preset.seed)
-    model = load_model(preset, locate_model(preset.base_model, loaded.path.parent), opened.tokenizer, precision)
+    model_folder = locate_model(preset.base_model, loaded.path.parent, preset.revision_of_model)
+    model = load_model(preset, model_folder, opened.tokenizer, precision)
     requested.check()
     os.environ.update(tracker_environment(preset, run_dir))
     packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)

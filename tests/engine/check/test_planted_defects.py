@@ -393,8 +393,6 @@ def test_the_example_in_the_documentation_has_the_finding(opened, code):
         settings = {}
     if code == "system-dropped":
         settings = {"dataset": CHAT["dataset"] | {"drop_system_message": True}}
-    if code == "margin-missing":
-        rows.append('{"prompt": "d", "chosen": "e", "rejected": "f", "margin": 1.5}')
     assert code in found(check(opened(rows, **settings)))
 
 

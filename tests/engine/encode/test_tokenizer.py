@@ -1,9 +1,14 @@
+import shutil
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from transformers import AutoTokenizer
 
 from engine.encode.tokenizer import TokenizerError, choose_pad, load_tokenizer
+from engine.model.error import ModelError
+from engine.model.locate import locate_model
 
 
 def preset(base_model, **others):
@@ -66,8 +71,47 @@ def test_what_is_no_model_is_said(tmp_path, monkeypatch):
         ("file", "is a file"),
         ("broken", "cannot be loaded"),
         ("./nowhere", "There is no folder"),
-        ("some-owner/some-model-that-is-not-there", "cannot be had from the hub"),
+        ("some-owner/some-model-that-is-not-there", "HF_HUB_OFFLINE is set"),
     ):
         with pytest.raises(TokenizerError, match=said) as caught:
             load_tokenizer(preset(name), tmp_path)
         assert "Traceback" not in str(caught.value)
+
+
+@pytest.fixture
+def closed_hub(monkeypatch, tmp_path):
+    """A hub that cannot be reached, and an empty cache of downloads."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    cache = tmp_path / "hub"
+    cache.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    return cache
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_an_unreachable_hub_is_said_at_once(closed_hub, tmp_path, monkeypatch, offline):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    began = time.monotonic()
+    with pytest.raises(TokenizerError, match="nobody/nothing: not a local path, and the hub") as caught:
+        load_tokenizer(preset("nobody/nothing"), tmp_path)
+    with pytest.raises(ModelError, match="nobody/nothing: not a local path, and the hub"):
+        locate_model("nobody/nothing", tmp_path)
+    assert time.monotonic() - began < 10
+    assert "HF_ENDPOINT" in caught.value.advice
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_what_was_downloaded_before_works_without_the_hub(closed_hub, tmp_path, monkeypatch, byte_tokenizer, offline):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    kept = closed_hub / "models--somebody--something"
+    shutil.copytree(byte_tokenizer, kept / "snapshots" / ("0" * 40))
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text("0" * 40)
+    began = time.monotonic()
+    assert load_tokenizer(preset("somebody/something"), tmp_path).eos_token == "<|im_end|>"
+    assert Path(locate_model("somebody/something", tmp_path)).parent == kept / "snapshots"
+    assert time.monotonic() - began < 10
+    with pytest.raises(TokenizerError, match="not a local path"):
+        load_tokenizer(preset("somebody/something", revision_of_model="v2"), tmp_path)

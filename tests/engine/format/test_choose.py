@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_said():
     with pytest.raises(FormatError, match="no format named 'alpaca'") as caught:
         choose({"a": 1}, "alpaca")
     assert "bradley_terry.chat_template" in caught.value.advice
-    with pytest.raises(FormatError, match="has these columns: a, b"):
+    with pytest.raises(FormatError, match="has these columns: `a`, `b`"):
         choose({"a": 1, "b": 2})
     with pytest.raises(FormatError, match="`input`") as caught:
         choose({"question": "q", "chosen": "c", "rejected": "r"}, "bradley_terry.chat_template")
@@ -230,3 +230,52 @@ def test_prm800k_becomes_a_sample_for_each_branch():
     ]
     assert samples[-1].step_fields[1] == "label.steps.1.human_completion.text"
     assert reason_of(choose(row, kind="steps"), {**row, "label": {"steps": [tried(("a", 5))]}}) == "label-value"
+
+
+@pytest.mark.parametrize("type_", [None, "bradley_terry", "bradley_terry.chat_template", "bradley_terry.llama3"])
+def test_a_mapping_to_no_column_is_said_with_the_nearest(type_):
+    row = {"input": "q", "better_answer": "c", "rejected": "r"}
+    with pytest.raises(FormatError) as said:
+        choose(row, type_, field_chosen="better_anwser")
+    assert "`field_chosen: better_anwser`: there is no such column" in said.value.what
+    assert said.value.advice == "Did you mean `better_answer`? The columns are `input`, `better_answer`, `rejected`."
+
+
+def test_a_mapped_column_that_rows_may_lack_is_missed_only_where_another_is_near():
+    row = {"input": "q", "chosen": "c", "rejected": "r"}
+    assert choose(row, field_system="instructions", field_margin="gap").name == "bradley_terry.chat_template"
+    with pytest.raises(FormatError, match="field_margin: mrgin"):
+        choose(row | {"margin": 1.0}, field_margin="mrgin")
+
+
+def test_a_pinned_type_without_its_columns_says_how_to_map_them():
+    with pytest.raises(FormatError) as said:
+        choose({"question": "q", "chosen": "c", "rejected": "r"}, "bradley_terry.chat_template")
+    assert said.value.what == "`bradley_terry.chat_template` reads `input`, which the data do not have."
+    assert "`field_input: …`" in said.value.advice
+    with pytest.raises(FormatError, match="There is no format") as said:
+        choose({"input": "q"}, "bradley_terry.chat_templates")
+    assert "Did you mean `bradley_terry.chat_template`?" in said.value.advice
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"input": "q", "chosen": "c", "rejected": "r"},
+        {"prompt": "p", "chosen": "c", "rejected": "r"},
+        {"chosen": [ASK, YES], "rejected": [ASK, NO]},
+        {"chosen_ids": [1, 2], "rejected_ids": [1]},
+    ],
+)
+def test_a_margin_that_no_row_has_is_none(row):
+    def chosen_from(margins):
+        rows = [row | {"gap": margin, "chat_template_kwargs": None} for margin in margins]
+        return choose_format(None, list(rows[0]), rows, SimpleNamespace(field_margin="gap"), "pair"), rows
+
+    format_, rows = chosen_from([None, None, None])
+    assert "`gap` is null in the first rows" in format_.reason
+    assert [only(format_, row).margin for row in rows] == [None, None, None]
+    assert only(format_, row | {"gap": 2}).margin == 2.0
+    format_, rows = chosen_from([None, 0.5])
+    assert reason_of(format_, rows[0]) == "missing-field"
+    assert only(format_, rows[1]).margin == 0.5
