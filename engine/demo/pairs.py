@@ -16,6 +16,9 @@ ASKED: dict[Form, str] = {
 }
 FORMS: tuple[Form, ...] = ("short", "sentence", "working")
 
+WRONG_FORM = 0.35
+"""The share of pairs whose worse answer is right, but not in the form asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -38,12 +41,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A question with its right answer, and one that is wrong in the form `shows`, whatever it is in the others."""
+    """A question with its right answer, and one that is wrong, as its working shows."""
 
     question: str
     right: Answer
     wrong: Answer
-    shows: tuple[Form, ...]
 
 
 def pair_rows(seed: int, count: int, seen: set[str]) -> Iterator[dict[str, Any]]:
@@ -58,16 +60,17 @@ def pair_rows(seed: int, count: int, seen: set[str]) -> Iterator[dict[str, Any]]
 
 
 def _row(random: Random, problem: Problem, *, long: bool) -> dict[str, Any]:
-    asked: Form | None = random.choice(FORMS) if random.random() < 0.4 else None
-    if asked and (asked not in problem.shows or random.random() < 0.5):
+    system: str | None
+    if random.random() < WRONG_FORM:
+        asked = random.choice(FORMS)
+        system = ASKED[asked]
         chosen = problem.right.text(asked)
         rejected = problem.right.text(random.choice([form for form in FORMS if form != asked]))
     else:
-        # Without a form asked for, both sides draw theirs alike, so that neither tends to be the longer one.
-        chosen = problem.right.text(asked if asked else random.choice(problem.shows))
-        rejected = problem.wrong.text(asked if asked else random.choice(problem.shows))
+        system = ASKED["working"] if random.random() < 0.3 else None
+        chosen, rejected = problem.right.text("working"), problem.wrong.text("working")
     question = f"{digression(random, 200)} {problem.question}" if long else problem.question
-    return {"system": ASKED[asked] if asked else None, "input": question, "chosen": chosen, "rejected": rejected}
+    return {"system": system, "input": question, "chosen": chosen, "rejected": rejected}
 
 
 def _problem(random: Random) -> Problem:
@@ -78,12 +81,12 @@ def _change(random: Random) -> Problem:
     (name, pronoun), thing, start = random.choice(PEOPLE), random.choice(THINGS), random.randint(1, LARGEST)
     change = draw_change(random, start)
     question = f"{name} has {counted(start, thing)}. {pronoun} {change.text}. How many {thing} does {name} have?"
-    equation = f"{start} {change.sign} {change.amount} ="
 
-    def answer(working: int, number: int, thing: str = thing) -> Answer:
-        return Answer(f"{equation} {working}", f"{name} has {counted(number, thing)}", str(number))
+    def answer(worked_out: int, said: int) -> Answer:
+        equation = f"{start} {change.sign} {change.amount} = {worked_out}"
+        return Answer(equation, f"{name} has {counted(said, thing)}", str(said))
 
-    return Problem(question, *_right_and_wrong(random, answer, change.apply(start), thing))
+    return _sum(random, question, answer, change.apply(start))
 
 
 def _together(random: Random) -> Problem:
@@ -92,24 +95,17 @@ def _together(random: Random) -> Problem:
     first = random.randint(1, LARGEST - second)
     question = f"{one} has {counted(first, thing)}. {two} has {second}. How many {thing} do they have together?"
 
-    def answer(working: int, number: int, thing: str = thing) -> Answer:
-        return Answer(f"{first} + {second} = {working}", f"they have {counted(number, thing)} together", str(number))
+    def answer(worked_out: int, said: int) -> Answer:
+        equation = f"{first} + {second} = {worked_out}"
+        return Answer(equation, f"they have {counted(said, thing)} together", str(said))
 
-    return Problem(question, *_right_and_wrong(random, answer, first + second, thing))
+    return _sum(random, question, answer, first + second)
 
 
-def _right_and_wrong(
-    random: Random, answer: Callable[..., Answer], number: int, thing: str
-) -> tuple[Answer, Answer, tuple[Form, ...]]:
-    """The right answer; one with a slip in the working, another number than the working's, or about another thing."""
-    right, slip = answer(number, number), other_number(random, number)
-    match random.choice(("slip", "slip", "sentence", "thing")):
-        case "slip":
-            return right, answer(slip, slip), ("working",)
-        case "sentence":
-            return right, answer(number, slip), ("working",)
-    other = random.choice([name for name in THINGS if name != thing])
-    return right, answer(number, number, other), ("working", "sentence")
+def _sum(random: Random, question: str, answer: Callable[[int, int], Answer], number: int) -> Problem:
+    """Wrong by a slip in the working, or by saying another number than the working gives."""
+    other = other_number(random, number)
+    return Problem(question, answer(number, number), answer(random.choice((other, other, number)), other))
 
 
 def _compare(random: Random) -> Problem:
@@ -121,4 +117,4 @@ def _compare(random: Random) -> Problem:
     of_two = Answer(f"{second} is {word} than {first}", f"{two} has {word} {thing}", two)
     right, wrong = (of_one, of_two) if (first > second) == (word == "more") else (of_two, of_one)
     question = f"{one} has {counted(first, thing)}. {two} has {second}. Who has {word} {thing}?"
-    return Problem(question, right, wrong, ("working",))
+    return Problem(question, right, wrong)

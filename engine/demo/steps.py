@@ -18,7 +18,7 @@ from engine.demo.story import (
 
 Error = Literal["slip", "operation", "amount", "carry"]
 
-ERRORS: dict[Error, int] = {"slip": 4, "operation": 3, "carry": 2, "amount": 1}
+ERRORS: dict[Error, int] = {"slip": 6, "operation": 5, "carry": 2, "amount": 1}
 """How often: a wrong result; the opposite operation; another number than the one to take up, or than the story's."""
 
 ERROR_RATE = 0.4
@@ -42,7 +42,7 @@ def _row(random: Random) -> dict[str, Any] | None:
     (name, pronoun), thing, start = random.choice(PEOPLE), random.choice(THINGS), random.randint(1, 9)
     changes: list[Change] = []
     number = start
-    for _ in range(random.choice((2, 2, 3, 3, 4))):
+    for _ in range(random.choice((2, 2, 2, 3, 3, 4))):
         changes.append(draw_change(random, number))
         number = changes[-1].apply(number)
     told = ", then ".join(change.text for change in changes)

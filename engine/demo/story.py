@@ -67,13 +67,9 @@ def draw_change(random: Random, number: int) -> Change:
     return Change(random.choice(LOSSES), "-", random.randint(1, min(MOST_CHANGED, number)))
 
 
-def other_number(random: Random, right: int, near: tuple[int, ...] = ()) -> int:
-    """A wrong number: one of the tempting ones, or a little off."""
-    tempting = [number for number in near if number != right and 0 <= number <= LARGEST]
-    if tempting and random.random() < 0.4:
-        return random.choice(tempting)
-    off = [right + by for by in (-3, -2, -1, 1, 2, 3)]
-    return random.choice([number for number in off if 0 <= number <= LARGEST])
+def other_number(random: Random, right: int) -> int:
+    """A wrong number: a little off."""
+    return random.choice([number for number in range(LARGEST + 1) if 1 <= abs(number - right) <= 3])
 
 
 def digression(random: Random, words: int) -> str:
