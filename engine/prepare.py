@@ -6,7 +6,6 @@ what is trained.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,20 +15,20 @@ from typing import Any, TypeVar
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from engine.encode.digest import Digest
 from engine.encode.encoder import Encoder, encode_batch, make_encoder
 from engine.encode.encoding import EncodedRow
-from engine.encode.kept import KeptRows
+from engine.encode.kept import EncodedSet, Gathering
+from engine.encode.store import encoder_key, recall, remember
 from engine.encode.tokenizer import load_tokenizer
 from engine.error import EngineError
-from engine.finding import Ledger, Refusal
+from engine.finding import Refusal
 from engine.format.choose import Format, choose_format
 from engine.inspector.messages import Progress, Split
 from engine.preset.load import LoadedPreset
 from engine.preset.schema import DatasetConfig, Preset
 from engine.sample import SampleId
 from engine.source.open import open_source
-from engine.source.row import Row, Source
+from engine.source.row import Row, Source, fingerprint_of
 
 Kept = TypeVar("Kept")
 
@@ -96,16 +95,6 @@ class Opened:
     def split(self, split: Split) -> SplitRows:
         """The rows of one split."""
         return self.train if split == "train" else self.eval
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedSet:
-    """What training (or evaluation) consumes: the kept rows in source order, the ledger, and their digest."""
-
-    rows: KeptRows
-    ledger: Ledger
-    digest: str
-    findings: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +169,25 @@ def encode_rows(
                 yield source, read[encoded.id.row], _without_repeat(opened, encoded)
 
 
+def encode_split(
+    opened: Opened, split: Split, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[OpenedSource, Row, EncodedRow]]:
+    """As `encode_rows` for a whole split, which is kept on disk at its end: `prepare` then need not encode it again."""
+    gathering = Gathering()
+    for source, row, encoded in encode_rows(opened, split, cancelled=cancelled):
+        gathering.add(encoded)
+        yield source, row, encoded
+    if key := set_key(opened, split):
+        remember(key, gathering.done())
+
+
 def prepare(
     opened: Opened,
     progress: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Prepared:
-    """Encode both splits. Raises PrepareError where nothing is left to train on, and Cancelled."""
-    train = _encode_split(opened, "train", progress, cancelled)
+    """Encode both splits, or recall them from the disk. PrepareError where nothing is left to train on; Cancelled."""
+    train = _encoded_set(opened, "train", progress, cancelled)
     if not train.ledger.kept:
         reasons = ", ".join(f"{count} {reason}" for reason, count in train.ledger.dropped.items())
         raise PrepareError(
@@ -194,28 +195,44 @@ def prepare(
             str(opened.loaded.path),
             f"See why row by row: rm-workbench preview {opened.loaded.name}",
         )
-    return Prepared(train, _encode_split(opened, "eval", progress, cancelled) if len(opened.eval) else None)
+    return Prepared(train, _encoded_set(opened, "eval", progress, cancelled) if len(opened.eval) else None)
 
 
-def _encode_split(
+def set_key(opened: Opened, split: Split) -> str | None:
+    """What the encoded set of a split depends on, as a digest; None where that cannot be told."""
+    rows = opened.split(split)
+    encoders = [
+        encoder_key(source.encoder, source.source.fingerprint, source.config.model_dump_json())
+        for source in rows.sources
+    ]
+    if None in encoders:
+        return None
+    positions = [len(rows), ""]
+    if not isinstance(rows.rows, range):
+        positions[1] = hashlib.blake2b(np.ascontiguousarray(rows.rows).tobytes(), digest_size=16).hexdigest()
+    numbers = [(source.dataset, len(source.source)) for source in rows.sources]
+    repeats = opened.loaded.preset.dataset_exact_deduplication
+    return fingerprint_of(opened.loaded.preset.model_kind, encoders, numbers, positions, repeats)
+
+
+def _encoded_set(
     opened: Opened, split: Split, progress: Callable[[Progress], None], cancelled: Callable[[], bool]
 ) -> EncodedSet:
-    rows, digest = KeptRows(), Digest()
-    reasons: Counter[str] = Counter()
-    findings: Counter[str] = Counter()
-    total = len(opened.split(split))
-    seen_rows = 0
+    key = set_key(opened, split)
+    known = recall(key) if key else None
+    if known:
+        progress(Progress(f"encoding {split} rows", known.ledger.rows, known.ledger.rows))
+        return known
+    gathering, seen_rows, total = Gathering(), 0, len(opened.split(split))
     for seen_rows, (_, _, encoded) in enumerate(encode_rows(opened, split, cancelled=cancelled), start=1):
-        findings.update(finding.code for finding in encoded.findings)
-        if encoded.refusal:
-            reasons[encoded.refusal.reason] += 1
-        else:
-            rows.append(encoded)
-            digest.update(encoded)
+        gathering.add(encoded)
         if seen_rows % CHUNK == 0:
             progress(Progress(f"encoding {split} rows", seen_rows, total))
     progress(Progress(f"encoding {split} rows", seen_rows, total))
-    return EncodedSet(rows, Ledger.of(len(rows), reasons), digest.hexdigest(), findings)
+    made = gathering.done()
+    if key:
+        remember(key, made)
+    return made
 
 
 def _set_aside(rows: int, val_set_size: float, seed: int) -> tuple[Sequence[int], Sequence[int]]:

@@ -15,7 +15,7 @@ from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
 from engine.finding import Finding, Ledger, Severity
 from engine.inspector.messages import CheckReport, FindingSummary, Progress, Split
-from engine.prepare import CHUNK, Opened, encode_rows
+from engine.prepare import CHUNK, Opened, encode_split
 
 SHOWN_ROWS = 100
 LEXICAL_PAIRS = 8_000
@@ -113,7 +113,7 @@ def _gather(
     done = kept = 0
     reasons: Counter[str] = Counter()
     total = len(opened.split(split))
-    for done, (source, row, encoded) in enumerate(encode_rows(opened, split, cancelled=cancelled), start=1):
+    for done, (source, row, encoded) in enumerate(encode_split(opened, split, cancelled), start=1):
         sample = source.encoder.sample(row, encoded.id.item)
         gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded))
         margin = source.config.field_margin or "margin"

@@ -1,77 +1,76 @@
 """The kept encodings of a data set, compactly: a hundred thousand pairs as Python lists would take gigabytes."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
+from engine.finding import Ledger
 from engine.sample import SampleId
+
+Column = npt.NDArray[Any]
 
 _WHOLE = (MASKED, 0, 1)
 """Labels that are whole numbers in an encoding; the others are probabilities."""
 
+_IDS, _COUNTS, _NUMBERS = "i", "q", "d"
 
-class TokenColumn:
-    """Lists of token ids laid end to end: int32 for ids, float32 for labels."""
+COLUMNS: Mapping[str, str] = {
+    "places": _COUNTS,
+    "facts": _COUNTS,
+    "margins": _NUMBERS,
+    "first": _IDS,
+    "first_ends": _COUNTS,
+    "second": _IDS,
+    "second_ends": _COUNTS,
+    "labels": _NUMBERS,
+    "labels_ends": _COUNTS,
+}
+"""What kept rows consist of, each with the type of its numbers (of `array`, and of numpy).
 
-    def __init__(self, typecode: str) -> None:
-        self._values = array(typecode)
-        self._ends = array("q")
-
-    def append(self, values: Iterable[Any]) -> None:
-        """Add one list."""
-        self._values.extend(values)
-        self._ends.append(len(self._values))
-
-    def __getitem__(self, index: int) -> list[int]:
-        start = self._ends[index - 1] if index else 0
-        return self._values[start : self._ends[index]].tolist()
-
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """The length of each list."""
-        ends = np.frombuffer(self._ends, dtype=np.int64)
-        return ends - np.concatenate(([0], ends[:-1]))
+`places` are data set, row and item of each row; `facts` the other whole numbers of its encoding; `margins` NaN where
+there is none; `first` the ids of the chosen side or of the steps, `second` those of the rejected side, `labels` those
+of steps, each laid end to end and with the ends of the rows.
+"""
 
 
 class KeptRows(Sequence[EncodedRow]):
     """Kept rows in source order; indexing gives each back as it was encoded, without its findings."""
 
-    def __init__(self) -> None:
-        self._ids: list[SampleId] = []
-        self._first = TokenColumn("i")
-        self._second = TokenColumn("i")
-        self._labels = TokenColumn("d")
-        self._facts: list[tuple[int, int, int, float | None, int, int] | tuple[int, int]] = []
+    def __init__(self, columns: Mapping[str, Column] | None = None) -> None:
+        """No rows; or those of `columns` (as `columns` gave them), to which none can be added."""
+        self._columns: Mapping[str, Any] = columns or {name: array(code) for name, code in COLUMNS.items()}
 
     def append(self, row: EncodedRow) -> None:
         """Add one kept row."""
-        self._ids.append(row.id)
+        columns = self._columns
         match row.encoding:
             case PairEncoding() as pair:
-                self._first.append(pair.chosen_ids)
-                self._second.append(pair.rejected_ids)
-                self._facts.append(
-                    (
-                        pair.chosen_pooled,
-                        pair.rejected_pooled,
-                        pair.shared_prefix,
-                        pair.margin,
-                        pair.chosen_cut,
-                        pair.rejected_cut,
-                    )
-                )
+                self._add("first", pair.chosen_ids)
+                self._add("second", pair.rejected_ids)
+                columns["facts"].extend((pair.chosen_pooled, pair.rejected_pooled, pair.shared_prefix))
+                columns["facts"].extend((pair.chosen_cut, pair.rejected_cut))
+                columns["margins"].append(np.nan if pair.margin is None else pair.margin)
             case StepsEncoding() as steps:
-                self._first.append(steps.input_ids)
-                self._labels.append(steps.labels)
-                self._facts.append((steps.cut, steps.labels_cut))
+                self._add("first", steps.input_ids)
+                self._add("labels", steps.labels)
+                columns["facts"].extend((steps.cut, steps.labels_cut))
             case None:
                 raise ValueError(f"{row.id} has no encoding, so it cannot have been kept")
+        columns["places"].extend((row.id.dataset, row.id.row, row.id.item))
+
+    def columns(self) -> dict[str, Column]:
+        """What the rows consist of, see COLUMNS: their own memory, so add no row while it is held."""
+        return {name: _array(self._columns[name], code) for name, code in COLUMNS.items()}
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._columns["places"]) // 3
 
     @overload
     def __getitem__(self, index: int) -> EncodedRow: ...
@@ -84,30 +83,92 @@ class KeptRows(Sequence[EncodedRow]):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        match self._facts[index]:
-            case (cut, labels_cut):
-                labels: list[int | float] = [int(label) if label in _WHOLE else label for label in self._labels[index]]
-                return EncodedRow(self._ids[index], StepsEncoding(self._first[index], labels, cut, labels_cut), None)
-            case (chosen_pooled, rejected_pooled, shared_prefix, margin, chosen_cut, rejected_cut):
-                pair = PairEncoding(
-                    self._first[index],
-                    self._second[index],
-                    chosen_pooled,
-                    rejected_pooled,
-                    shared_prefix,
-                    margin,
-                    chosen_cut,
-                    rejected_cut,
-                )
-                return EncodedRow(self._ids[index], pair, None)
-        raise AssertionError("unreachable: facts have two or six entries")
+        if len(self._columns["labels_ends"]):
+            labels = [int(label) if label in _WHOLE else label for label in self._list("labels", index)]
+            cut, labels_cut = self._facts(index, 2)
+            return EncodedRow(
+                self._place(index), StepsEncoding(self._list("first", index), labels, cut, labels_cut), None
+            )
+        chosen_pooled, rejected_pooled, shared_prefix, chosen_cut, rejected_cut = self._facts(index, 5)
+        margin = float(self._columns["margins"][index])
+        pair = PairEncoding(
+            self._list("first", index),
+            self._list("second", index),
+            chosen_pooled,
+            rejected_pooled,
+            shared_prefix,
+            None if np.isnan(margin) else margin,
+            chosen_cut,
+            rejected_cut,
+        )
+        return EncodedRow(self._place(index), pair, None)
 
     @property
     def ids(self) -> Sequence[SampleId]:
         """Where each kept row comes from."""
-        return self._ids
+        return [self._place(index) for index in range(len(self))]
 
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens of each kept row: both sides of a pair, the sequence of a steps sample. Shape (rows,)."""
-        first = self._first.lengths()
-        return first + self._second.lengths() if len(self._second.lengths()) else first
+        first, second = (self._lengths(f"{side}_ends") for side in ("first", "second"))
+        return first + second if len(second) else first
+
+    def _add(self, name: str, values: Sequence[int | float]) -> None:
+        column = self._columns[name]
+        column.extend(array(column.typecode, values))
+        self._columns[f"{name}_ends"].append(len(column))
+
+    def _list(self, name: str, index: int) -> list[Any]:
+        ends = self._columns[f"{name}_ends"]
+        return self._columns[name][int(ends[index - 1]) if index else 0 : int(ends[index])].tolist()  # type: ignore[no-any-return]
+
+    def _facts(self, index: int, count: int) -> list[int]:
+        return self._columns["facts"][index * count : (index + 1) * count].tolist()  # type: ignore[no-any-return]
+
+    def _place(self, index: int) -> SampleId:
+        return SampleId(*self._columns["places"][index * 3 : (index + 1) * 3].tolist())
+
+    def _lengths(self, name: str) -> npt.NDArray[np.int64]:
+        ends = _array(self._columns[name], _COUNTS)
+        return np.diff(ends, prepend=0)
+
+
+def _array(values: Any, code: str) -> Column:
+    return np.frombuffer(values, dtype=code) if len(values) else np.empty(0, dtype=code)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSet:
+    """What training (or evaluation) consumes: the kept rows in source order, the ledger, and their digest.
+
+    `findings` counts the codes that formats and encoder attached to samples, kept or not.
+    """
+
+    rows: KeptRows
+    ledger: Ledger
+    digest: str
+    findings: Counter[str]
+
+
+@dataclass(slots=True)
+class Gathering:
+    """An encoded set in the making."""
+
+    rows: KeptRows = field(default_factory=KeptRows)
+    digest: Digest = field(default_factory=Digest)
+    reasons: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+
+    def add(self, encoded: EncodedRow) -> None:
+        """Take in one sample, kept or refused."""
+        self.findings.update(finding.code for finding in encoded.findings)
+        if encoded.refusal:
+            self.reasons[encoded.refusal.reason] += 1
+        else:
+            self.rows.append(encoded)
+            self.digest.update(encoded)
+
+    def done(self) -> EncodedSet:
+        """The set of all samples so far."""
+        ledger = Ledger.of(len(self.rows), self.reasons)
+        return EncodedSet(self.rows, ledger, self.digest.hexdigest(), self.findings)

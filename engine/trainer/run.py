@@ -15,6 +15,7 @@ from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import EncodedRow
+from engine.encode.kept import EncodedSet
 from engine.events.schema import End, FindingEvent, PhaseEvent, Start
 from engine.inspector.messages import Progress
 from engine.model.load import LoadedModel, load_model
@@ -22,7 +23,7 @@ from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
 from engine.model.precision import choose_precision
 from engine.model.verify import reload_difference
-from engine.prepare import EncodedSet, open_preset, prepare
+from engine.prepare import open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
 from engine.runs.manifest import update_manifest

@@ -340,7 +340,7 @@ def test_progress_is_told_and_a_cancel_is_heard(opened):
 def test_a_second_check_of_the_same_is_given_at_once(opened, monkeypatch):
     rows = [*columns(30), PLANTED_COLUMNS["identical-pair"]]
     first = check(opened(rows, **CHAT))
-    monkeypatch.setattr("engine.check.report.encode_rows", lambda *_, **__: pytest.fail("checked again"))
+    monkeypatch.setattr("engine.check.report.encode_split", lambda *_, **__: pytest.fail("checked again"))
     assert check(opened(rows, **CHAT)) == first
 
 
@@ -359,7 +359,7 @@ def test_a_check_of_anything_else_is_made_anew(opened, monkeypatch, change):
     elif change == "tokenizer":
         settings["special_tokens"] = {"pad_token": "<|start|>"}
     else:
-        monkeypatch.setattr("engine.check.cache._programs", lambda: "another version")
+        monkeypatch.setattr("engine.encode.store.programs", lambda: "another version")
     second = check(opened(rows, **settings), told.append)
     assert told
     assert (second == first) == (change in ("preset", "tokenizer", "programs"))
