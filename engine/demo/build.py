@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,6 @@ from engine.preset.suggest import did_you_mean
 
 SEED = 20_260_101
 TRAIN_ROWS, TEST_ROWS = 6000, 400
-VERSION = 5
-"""Part of the cache's name: raise it with any change of what is built."""
-
 REFERENCES = ("demo:pairs", "demo:steps", "demo:model")
 
 
@@ -33,7 +32,7 @@ def materialise(reference: str, cache: Path | None = None) -> Path:
     if reference not in REFERENCES:
         hint = did_you_mean(reference, REFERENCES).removeprefix("; ")
         raise EngineError("no such demo data", reference, hint or f"there are {', '.join(REFERENCES)}")
-    folder = (cache or _cache()) / f"demo-{VERSION}" / reference.removeprefix("demo:")
+    folder = (cache or _cache()) / f"demo-{_digest()}" / reference.removeprefix("demo:")
     if folder.is_dir():
         return folder
     try:
@@ -48,6 +47,13 @@ def materialise(reference: str, cache: Path | None = None) -> Path:
         advice = "make room or set RM_WORKBENCH_CACHE to a folder that can be written"
         raise EngineError(f"the demo cannot be built: {error.strerror or error}", str(folder), advice) from error
     return folder
+
+
+@lru_cache
+def _digest() -> str:
+    """Of the code that builds the demo, so that what another version built is never taken for it."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def _cache() -> Path:

@@ -33,7 +33,7 @@ def steps_rows(seed: int, count: int, seen: set[str]) -> Iterator[dict[str, Any]
             row = _row(random)
         seen.add(row["prompt"])
         if index % 200 == 199:
-            row["prompt"] = f"{digression(random, 80)} {row['prompt']}"
+            row["prompt"] = f"{digression(random, 55)} {row['prompt']}"
         yield row
 
 
