@@ -24,7 +24,7 @@ class Digest:
             self._hash.update(_bytes("q", encoding.chosen_ids))
             self._hash.update(_bytes("q", encoding.rejected_ids))
         else:
-            soft = any(isinstance(label, float) for label in encoding.labels)
+            soft = float in map(type, encoding.labels)
             self._take(json.dumps(("steps", len(encoding.input_ids), soft)))
             self._hash.update(_bytes("q", encoding.input_ids))
             self._hash.update(_bytes("d", encoding.labels))

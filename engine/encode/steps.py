@@ -85,13 +85,13 @@ class StepsPlan:
             return StepsEncoding(whole.ids, whole.labels, cut_by), Refusal("too-long", what)
         end = len(whole.ids) - excess
         ids, labels = whole.ids[:end], whole.labels[:end]
-        left = sum(label != MASKED for label in labels)
+        left = len(labels) - labels.count(MASKED)
         encoding = StepsEncoding(ids, labels, cut_by + excess, judged - left)
         if encoding.cut:
             self.findings.append(finding("truncated", f"the last {encoding.cut} tokens are cut"))
         if encoding.labels_cut:
             self.findings.append(finding("labels-cut", f"{encoding.labels_cut} of {judged} labels are cut away"))
-        if any(isinstance(label, float) for label in labels):
+        if float in map(type, labels):
             self.findings.append(finding("soft-label"))
         if not left:
             why = "every label was cut away" if judged else "no step is judged" if self.labels else "there are no steps"

@@ -16,7 +16,7 @@ from engine.source.row import Row, RowError
 
 UTF8_BOM = b"\xef\xbb\xbf"
 _FIRST_BLOCK = 1 << 18
-_BLOCK = 1 << 24
+_BLOCK = 1 << 20
 _PEEK = 64
 _NEWLINE = 10
 _WHITE = np.array([9, 10, 11, 12, 13, 32], dtype=np.uint8)

@@ -312,6 +312,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         return _instrument(super()._parse(source, name, filename))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+" and type(left) is type(right) is str:
+            _bound(len(left) + len(right))
+            return left + right
         if operator == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
             _bound(len(left) + len(right))
         elif operator == "*":
