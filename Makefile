@@ -27,7 +27,7 @@ demo: $(READY)
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/rm-workbench demo-pairs; else exec $(BIN)/python -m engine.demo.tour; fi
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: $(READY_DEV)
 	$(BIN)/ruff check .
