@@ -1,7 +1,7 @@
 """A short dialog: one of a few things."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,9 +10,11 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+T = TypeVar("T")
 
-class Choose(ModalScreen[int | None]):
-    """Offers labels to choose from; answers the number of one, or None on Escape."""
+
+class Choose(ModalScreen[T | None], Generic[T]):
+    """Offers values, each under its label, the current one first in hand; answers one, or None on Escape."""
 
     DEFAULT_CSS = """
     Choose {
@@ -30,20 +32,22 @@ class Choose(ModalScreen[int | None]):
         Binding("k", "up", show=False),
     ]
 
-    def __init__(self, title: str, labels: Sequence[Content], current: int = 0) -> None:
+    def __init__(self, title: str, offers: Sequence[tuple[T, Content]], current: T) -> None:
         super().__init__()
-        self._title, self._labels, self._current = title, labels, current
+        self._title, self._offers, self._current = title, offers, current
 
     def compose(self) -> ComposeResult:
         """The list."""
-        options = OptionList(*(Option(label) for label in self._labels))
+        options = OptionList(*(Option(label) for _, label in self._offers))
         options.border_title = Content(self._title)
         options.border_subtitle = "enter choose · esc cancel"
         yield options
 
     def on_mount(self) -> None:
         """Begin at what is chosen now."""
-        self.query_one(OptionList).highlighted = self._current
+        self.query_one(OptionList).highlighted = next(
+            (at for at, (value, _) in enumerate(self._offers) if value == self._current), 0
+        )
 
     def action_down(self) -> None:
         """One down."""
@@ -55,4 +59,4 @@ class Choose(ModalScreen[int | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Answer."""
-        self.dismiss(event.option_index)
+        self.dismiss(self._offers[event.option_index][0])

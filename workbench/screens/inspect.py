@@ -3,33 +3,31 @@
 import asyncio
 import json
 import random
-from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import Input
 from textual.worker import Worker
 
 from engine.inspector.messages import Description, Failure, PresetText, Rows, RowView, Split, preview_object
-from workbench.row_search import Query
-from workbench.row_summary import ALL, Fate, Order, RowFilter, ordered
+from workbench.row_listing import ALL, Fate, Listing, Order, RowFilter, orders_for, seen_codes
+from workbench.row_scan import scan
+from workbench.row_search import Query, search_rows
 from workbench.row_window import AHEAD, BEHIND, FetchError, RowWindow, Samples
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.screens.choose import Choose
 from workbench.screens.dialog import AskText
 from workbench.session import RowSet, Selection, Session
-from workbench.widgets.notice import Notice
-from workbench.widgets.pair_view import PairView
-from workbench.widgets.raw_view import RawView
 from workbench.widgets.row_header import RowHeader
 from workbench.widgets.row_list import RowList
+from workbench.widgets.sample_views import SampleViews
 from workbench.widgets.source_line import SourceLine
-from workbench.widgets.steps_view import StepsView
 from workbench.widgets.token_inspector import TokenInspector
 from workbench.widgets.token_layout import View
 from workbench.widgets.token_view import TokenView
@@ -85,22 +83,23 @@ class InspectScreen(WorkbenchScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.row: RowView | None = None
         self._preset: PresetText | None = None
         self._description: Description | None = None
         self._window: RowWindow | None = None
-        self._rows: Sequence[int] = range(0)
+        self._listing = Listing()
         self._place = 0
         self._item = 0
-        self._filter = ALL
-        self._order = Order.SOURCE
-        self._row_set: RowSet | None = None
-        self._view = View.TOKENS
-        self._whitespace = False
         self._query: Query | None = None
-        self._note = ""
         self._chosen: Selection | None = None
-        self._listed: Split = "train"
+
+    @property
+    def row(self) -> RowView | None:
+        """The sample in view."""
+        return self._views.row
+
+    @property
+    def _views(self) -> SampleViews:
+        return self.query_one(SampleViews)
 
     # -- composition
 
@@ -110,21 +109,18 @@ class InspectScreen(WorkbenchScreen):
         yield RowHeader(id="header")
         with Horizontal(id="panes"):
             yield RowList(id="rows")
-            with Vertical(), ContentSwitcher(initial="notice", id="content"):
-                yield Notice(id="notice")
-                yield PairView(id="pair")
-                yield StepsView(id="steps")
-                yield RawView(id="raw")
+            with Vertical():
+                yield SampleViews()
         yield TokenInspector(id="token")
         yield Input(placeholder="text, or #1234 for a token id", id="search", compact=True)
 
     def on_mount(self) -> None:
         """Take up the views of last time, and follow the preset, the row in view and the rows sent here."""
         kept = self.workbench.state.of("inspect")
-        if kept.get("view") in set(View):
-            self._view = View(kept["view"])
-        self._whitespace = kept.get("whitespace") is True
-        self._apply_view()
+        self._look(
+            View(kept["view"]) if kept.get("view") in set(View) else View.TOKENS,
+            whitespace=kept.get("whitespace") is True,
+        )
         self.watch(self.app, "session", self._on_session)
         self.watch(self.app, "row_set", self._on_row_set, init=False)
         self.watch(self.app, "selection", self._on_selection, init=False)
@@ -145,13 +141,13 @@ class InspectScreen(WorkbenchScreen):
         elif preset != self._preset:
             self._preset = preset
             self.action_reload()
-        elif self._row_set is not self.workbench.row_set:
+        elif self._listing.row_set is not self.workbench.row_set:
             self._on_row_set(self.workbench.row_set)
         else:
             self._on_selection(self.workbench.selection)
 
     def _on_row_set(self, row_set: RowSet | None) -> None:
-        if self.is_current and self._window is not None and row_set is not self._row_set:
+        if self.is_current and self._window is not None and row_set is not self._listing.row_set:
             self._start(self._open(self.workbench.selection), "load")
 
     def _on_selection(self, selection: Selection) -> None:
@@ -159,10 +155,10 @@ class InspectScreen(WorkbenchScreen):
         if not self.is_current or self._window is None or selection == self._chosen:
             return
         self._chosen = selection
-        if selection.split != self._listed:
+        if selection.split != self._listing.split:
             self._start(self._open(selection), "load")
-        elif selection.row in self._rows:
-            self._go(self._rows.index(selection.row))
+        elif (place := self._listing.place_of(selection.row)) is not None:
+            self._go(place)
 
     def _choose(self, selection: Selection) -> None:
         self._chosen = selection
@@ -178,10 +174,9 @@ class InspectScreen(WorkbenchScreen):
             self._say("The preset has errors.", str(first), "Press 2 to mend it.", wrong=True)
 
     def _say(self, what: str, where: str = "", advice: str = "", *, wrong: bool = False) -> None:
-        self._show_sample(None)
+        self._views.say(what, where, advice, wrong=wrong)
         self.query_one(RowHeader).show(None, "")
-        self.query_one(Notice).say(what, where, advice, wrong=wrong)
-        self.query_one(ContentSwitcher).current = "notice"
+        self.query_one(TokenInspector).show("", None, 0)
         if self.focused is None or not self.focused.display:
             self.set_focus(None)
 
@@ -189,6 +184,7 @@ class InspectScreen(WorkbenchScreen):
 
     def action_reload(self) -> None:
         """Open the preset's data."""
+        self._stop("row", "ahead", "scan", "search")
         self._window = None
         if self._preset is not None:
             self._start(self._describe(self._preset), "load")
@@ -206,28 +202,28 @@ class InspectScreen(WorkbenchScreen):
     async def _open(self, selection: Selection) -> None:
         preset, description = self._preset, self._description
         assert preset is not None and description is not None
-        self._row_set = self.workbench.row_set
-        split = self._row_set.split if self._row_set else selection.split
+        row_set = self.workbench.row_set
+        split = row_set.split if row_set else selection.split
         if split == "eval" and not description.eval_rows:
             self.notify("This preset sets no rows aside for evaluation.", markup=False)
             split = "train"
         row = selection.row if split == selection.split else 0
         try:
-            await self._list_rows(split)
-            if self._row_set and not self._rows and split == "train" and description.eval_rows:
+            await self._list_rows(split, row_set)
+            if row_set and not self._listing.rows and split == "train" and description.eval_rows:
                 # A finding may be about rows that are set aside.
                 split, row = "eval", 0
-                await self._list_rows(split)
+                await self._list_rows(split, row_set)
         except FetchError as error:
             self._fail(error.failure)
             return
         self._choose(Selection(split, row))
-        if self._rows:
-            self._go(self._rows.index(row) if row in self._rows else 0)
+        if self._listing.rows:
+            self._go(self._listing.place_of(row) or 0)
         else:
-            self._say(*_nothing(split, self._row_set))
+            self._say(*_nothing(split, row_set))
 
-    async def _list_rows(self, split: Split) -> None:
+    async def _list_rows(self, split: Split, row_set: RowSet | None) -> None:
         """Begin with a split's rows: all, or those sent here."""
         preset, description, inspector = self._preset, self._description, self.workbench.inspector
         assert preset is not None and description is not None
@@ -235,18 +231,17 @@ class InspectScreen(WorkbenchScreen):
         async def fetch(start: int, stop: int) -> Rows | Failure:
             return await inspector.rows(preset, split, start, stop)
 
+        self._stop("row", "ahead", "scan", "search")
         total = description.eval_rows if split == "eval" else description.train_rows
         self._window = window = RowWindow(fetch, total)
-        self._listed = split
-        self._filter, self._order, self._note = ALL, Order.SOURCE, ""
+        self._listing = listing = Listing(split, row_set=row_set)
         if total is None:
             await window.get(0)
-        if self._row_set is None:
-            self._rows = range(window.total or 0)
+        if row_set is None:
+            self._list(replace(listing, rows=range(window.total or 0)))
         else:
-            found = [await window.find(place) for place in self._row_set.rows]
-            self._rows = [index for index in found if index is not None]
-        self._refresh_list()
+            found = [await window.find(place) for place in row_set.rows]
+            self._list(replace(listing, rows=[index for index in found if index is not None]))
 
     def _fail(self, failure: Failure) -> None:
         if not failure.cancelled:
@@ -256,25 +251,25 @@ class InspectScreen(WorkbenchScreen):
 
     def action_step(self, by: int) -> None:
         """Go to the next or previous sample; a row that gives several is walked through one by one."""
-        samples = self._window.ready(self._rows[self._place]) if self._window and self._rows else None
+        rows = self._listing.rows
+        samples = self._window.ready(rows[self._place]) if self._window and rows else None
         if abs(by) == 1 and samples and 0 <= self._item + by < len(samples):
             self._item += by
             self._show_samples(samples)
-        elif self._rows:
+        elif rows:
             place = self._place + by
-            if place != min(max(place, 0), len(self._rows) - 1):
+            if place != min(max(place, 0), len(rows) - 1):
                 self._tell("This is the last row." if by > 0 else "This is the first row.")
-            self._go(min(max(place, 0), len(self._rows) - 1), last=by == -1)
+            self._go(min(max(place, 0), len(rows) - 1), last=by == -1)
 
     def action_walk_to(self, place: int) -> None:
         """Go to a place in the list; negative ones count from its end."""
-        if self._rows:
-            self._go(place if place >= 0 else len(self._rows) + place)
+        self._go(place if place >= 0 else len(self._listing.rows) + place)
 
     def action_random(self) -> None:
         """Go to a row drawn at random."""
-        if self._rows:
-            self._go(random.randrange(len(self._rows)))
+        if self._listing.rows:
+            self._go(random.randrange(len(self._listing.rows)))
 
     def action_jump(self) -> None:
         """Ask for a row's number."""
@@ -295,30 +290,30 @@ class InspectScreen(WorkbenchScreen):
         if not 0 <= row < total:
             self._tell(f"There is no row {row:,}: they go from 0 to {total - 1:,}.")
             return
-        if row not in self._rows:
+        if row not in self._listing.rows:
             self._show_all()
-        self._go(self._rows.index(row))
+        self._go(self._listing.rows.index(row))
 
     def _go(self, place: int, *, last: bool = False) -> None:
         """Show the row at a place of the list, at once if it is held, else when it has come."""
-        window = self._window
-        if window is None or not 0 <= place < len(self._rows):
+        window, row = self._window, self._listing.at(place)
+        if window is None or row is None:
             return
         self._place = place
         self.query_one(RowList).cursor = place
-        samples = window.ready(self._rows[place])
+        samples = window.ready(row)
         if samples is None:
             self._start(self._fetch_row(place, last), "row")
         else:
-            self.workers.cancel_group(self, "row")
+            self._stop("row")
             self._arrived(place, samples, last)
 
     async def _fetch_row(self, place: int, last: bool) -> None:
         assert self._window is not None
-        self.workers.cancel_group(self, "ahead")
+        self._stop("ahead")
         waiting = self.set_timer(PATIENCE, lambda: self._header(None, "reading …"))
         try:
-            samples = await self._window.get(self._rows[place])
+            samples = await self._window.get(self._listing.rows[place])
         except FetchError as error:
             self._fail(error.failure)
             return
@@ -329,7 +324,7 @@ class InspectScreen(WorkbenchScreen):
     def _arrived(self, place: int, samples: Samples, last: bool) -> None:
         self._item = len(samples) - 1 if last else 0
         self._show_samples(samples)
-        self._choose(Selection(self._listed, self._rows[place]))
+        self._choose(Selection(self._listing.split, self._listing.rows[place]))
         self._start(self._prefetch(place), "ahead")
 
     async def _prefetch(self, place: int) -> None:
@@ -338,104 +333,64 @@ class InspectScreen(WorkbenchScreen):
         ahead = min(AHEAD, window.chunk)
         near = [*range(place, place + ahead + 1), *range(place - min(BEHIND, ahead), place)]
         try:
-            await window.prefetch([self._rows[at] for at in near if 0 <= at < len(self._rows)])
+            await window.prefetch([row for at in near if (row := self._listing.at(at)) is not None])
         except FetchError:
             return  # said when the row itself is asked for
 
     def _show_samples(self, samples: Samples) -> None:
         self._item = min(self._item, len(samples) - 1)
-        self._show_sample(samples[self._item])
+        row = samples[self._item]
+        loaded = self.workbench.session.loaded
+        self._views.show(row, loaded.preset.sequence_len if loaded is not None and not row.kept else 0)
         several = f" · sample {self._item + 1} of {len(samples)}" if len(samples) > 1 else ""
-        self._header(samples[self._item], several)
+        self._header(row, several)
 
     def _header(self, row: RowView | None, more: str = "") -> None:
         assert self._window is not None
-        index = self._rows[self._place] if self._place < len(self._rows) else 0
-        place = f"row {index:,} of {self._window.total or 0:,} {self._listed}"
+        listing = self._listing
+        index = listing.at(self._place) or 0
+        place = f"row {index:,} of {self._window.total or 0:,} {listing.split}"
         if row is not None and (row.row != index or row.dataset):
             place += f" · data set {row.dataset}, row {row.row:,}"
-        if why := self._why():
-            place += f" · {self._place + 1} of {len(self._rows):,} {why}"
+        if why := listing.why:
+            place += f" · {self._place + 1} of {len(listing.rows):,} {why}"
         self.query_one(RowHeader).show(row, f"{place}{more}" if row is not None else f"{place} · {more}")
 
-    def _why(self) -> str:
-        return " ".join(
-            part
-            for part in (
-                visible(self._row_set.why) if self._row_set else "",
-                str(self._filter),
-                "" if self._order is Order.SOURCE else self._order.value,
-                self._note,
-            )
-            if part
-        )
-
-    def _show_sample(self, row: RowView | None) -> None:
-        self.row = row
-        if row is None:
-            self.query_one(TokenInspector).show("", None, 0)
-            return
-        switcher = self.query_one(ContentSwitcher)
-        had_focus = self.focused is None or isinstance(self.focused, TokenView | RawView)
-        if self._view is View.RAW:
-            self.query_one(RawView).show(row, self._whitespace)
-        else:
-            loaded = self.workbench.session.loaded
-            limit = loaded.preset.sequence_len if loaded is not None and not row.kept else 0
-            self._sample_view(row).show(row, limit)
-        before, switcher.current = switcher.current, "raw" if self._view is View.RAW else row.model_kind
-        if (had_focus and before != switcher.current) or self.focused is None:
-            self._focus_tokens()
-
-    def _sample_view(self, row: RowView) -> PairView | StepsView:
-        return self.query_one(PairView) if row.model_kind == "pair" else self.query_one(StepsView)
-
-    def _focus_tokens(self) -> None:
-        if self.row is None:
-            return
-        if self._view is View.RAW:
-            self.query_one(RawView).focus()
-        else:
-            next(iter(self._sample_view(self.row).token_views())).focus()
+    def _refresh_header(self) -> None:
+        if self.row is not None:
+            self._header(self.row)
 
     def on_token_view_moved(self, event: TokenView.Moved) -> None:
         """Say everything about the token under the cursor that moves."""
-        if self.row is None:
-            return
-        views = list(self._sample_view(self.row).token_views())
-        view = self.focused if isinstance(self.focused, TokenView) and self.focused in views else views[0]
-        side = self._sample_view(self.row).side_of(view)
-        self.query_one(TokenInspector).show(side, view.sequence, view.cursor)
+        if under := self._views.under_cursor():
+            side, view = under
+            self.query_one(TokenInspector).show(side, view.sequence, view.cursor)
 
     # -- views
 
     def action_cycle_view(self, by: int) -> None:
         """The next or previous way to look at the row."""
         views = list(View)
-        self.action_view(views[(views.index(self._view) + by) % len(views)])
+        self._look(views[(views.index(self._views.view) + by) % len(views)], self._views.whitespace)
 
     def action_view(self, view: str) -> None:
         """Look at the row as text, tokens, ids, labels or raw."""
-        self._view = View(view)
-        self._apply_view()
+        self._look(View(view), self._views.whitespace)
 
     def action_whitespace(self) -> None:
         """Draw white space, or stop."""
-        self._whitespace = not self._whitespace
-        self._apply_view()
+        self._look(self._views.view, not self._views.whitespace)
 
     def action_zoom(self) -> None:
         """Only the tokens, or everything again."""
         self.toggle_class("-zoomed")
 
-    def _apply_view(self) -> None:
-        self.query_one(SourceLine).mark(self._view, self._whitespace)
-        for widget in (self.query_one(PairView), self.query_one(StepsView)):
-            widget.set_view(self._view, self._whitespace)
+    def _look(self, view: View, whitespace: bool) -> None:
+        self._views.set_view(view, whitespace)
+        self.query_one(SourceLine).mark(view, whitespace)
         kept = self.workbench.state.of("inspect")
-        kept["view"], kept["whitespace"] = self._view.value, self._whitespace
+        kept["view"], kept["whitespace"] = view.value, whitespace
         self.workbench.remember()
-        self._show_sample(self.row)
 
     # -- split, filter, order
 
@@ -444,69 +399,61 @@ class InspectScreen(WorkbenchScreen):
         if self._window is not None:
             if self.workbench.row_set is not None:
                 self.workbench.row_set = None
-            other: Split = "train" if self._listed == "eval" else "eval"
+            other: Split = "train" if self._listing.split == "eval" else "eval"
             self._start(self._open(Selection(other, 0)), "load")
 
     def action_filter(self) -> None:
         """Ask which rows to walk."""
         if self._window is None:
             return
-        seen = Counter(code for row in self._window.summaries.values() for code in {*row.codes, row.reason or ""})
-        del seen[""]
-        filters = [RowFilter(fate) for fate in Fate] + [RowFilter(code=code) for code, _ in seen.most_common()]
-        labels = [Content(fate.value.capitalize()) for fate in Fate]
-        labels += [Content.assemble(code, (f"  seen {seen[code]:,} times so far", "$quiet")) for code in seen]
-        current = filters.index(self._filter) if self._filter in filters else 0
+        seen = seen_codes(self._window.summaries.values()).most_common()
+        offers = [(RowFilter(fate), Content(fate.value.capitalize())) for fate in Fate]
+        for code, count in seen:
+            label = Content.assemble(code, (f"  seen {count:,} times so far", "$quiet"))
+            offers.append((RowFilter(code=code), label))
 
-        def chosen(answer: int | None) -> None:
+        def chosen(answer: RowFilter | None) -> None:
             if answer is not None:
-                self._relist(filters[answer], self._order)
+                self._relist(answer, self._listing.order)
 
-        self.app.push_screen(Choose("Which rows", labels, current), chosen)
+        self.app.push_screen(Choose("Which rows", offers, self._listing.filter), chosen)
 
     def action_sort(self) -> None:
         """Ask for an order."""
-        if self._window is None:
+        if self._window is None or self._description is None:
             return
-        orders = [
-            order for order in Order if "than" not in order.value or (self._description and
-            self._description.model_kind == "pair")
-        ]  # fmt: skip
+        offers = [(order, Content(order.value.capitalize())) for order in orders_for(self._description.model_kind)]
 
-        def chosen(answer: int | None) -> None:
+        def chosen(answer: Order | None) -> None:
             if answer is not None:
-                self._relist(self._filter, orders[answer])
+                self._relist(self._listing.filter, answer)
 
-        labels = [Content(order.value.capitalize()) for order in orders]
-        self.app.push_screen(Choose("In which order", labels, orders.index(self._order)), chosen)
+        self.app.push_screen(Choose("In which order", offers, self._listing.order), chosen)
 
     def action_back(self) -> None:
         """Stop what is under way; with nothing under way, walk all rows again."""
         search = self.query_one("#search", Input)
         if search.has_class("-open"):
             search.remove_class("-open")
-            self._focus_tokens()
+            self._views.focus_tokens()
         elif self._busy("scan", "search"):
-            self.workers.cancel_group(self, "scan")
-            self.workers.cancel_group(self, "search")
-            self._note = "so far" if self._filter is not ALL or self._order is not Order.SOURCE else ""
+            self._stop("scan", "search")
+            if self._listing.scanned:
+                self._listing = replace(self._listing, note="so far")
             self._tell("Stopped.")
-            self._refresh_place()
-        elif self._row_set is not None or self._filter is not ALL or self._order is not Order.SOURCE:
+            self._refresh_header()
+        elif self._listing.row_set is not None or self._listing.scanned:
             self._show_all()
         elif self.has_class("-zoomed"):
             self.remove_class("-zoomed")
 
     def _show_all(self) -> None:
         assert self._window is not None
-        row = self._rows[self._place] if self._rows else 0
-        self.workers.cancel_group(self, "scan")
-        self._row_set = None
-        self._filter, self._order, self._note = ALL, Order.SOURCE, ""
+        row = self._listing.at(self._place) or 0
+        self._stop("scan")
+        self._list(Listing(self._listing.split, range(self._window.total or 0)))
         if self.workbench.row_set is not None:
             self.workbench.row_set = None
-        self._rows = range(self._window.total or 0)
-        self._refresh_list()
         self._go(row)
 
     def _relist(self, rows: RowFilter, order: Order) -> None:
@@ -516,57 +463,37 @@ class InspectScreen(WorkbenchScreen):
             self._start(self._scan(rows, order), "scan")
 
     async def _scan(self, rows: RowFilter, order: Order) -> None:
-        """Read every row once, listing those that the filter admits as they are found."""
-        window = self._window
-        assert window is not None
-        everything = range(window.total or 0)
-        known = window.summaries
-        step = 64
-        shown: list[int] = []
+        """List what a filter admits as it is found."""
+        assert self._window is not None
+        found: list[int] = []
         try:
-            for start in range(0, len(everything), step):
-                part = everything[start : start + step]
-                await window.summarise(part)
-                if start and start % (step * 8) and len(everything) > step * 8:
-                    continue
-                found = ordered(
-                    (known[i] for i in everything[: start + step] if i in known and rows.admits(known[i])), order
-                )
-                if found != shown:
-                    self._list_found(rows, order, found, f"· {start + len(part):,} rows read")
-                    shown = found
+            async for read, found in scan(self._window, rows, order):
+                self._list_found(rows, order, found, f"· {read:,} rows read")
         except FetchError as error:
             self._fail(error.failure)
             return
-        found = ordered((known[i] for i in everything if i in known and rows.admits(known[i])), order)
         if found:
             self._list_found(rows, order, found, "")
         else:
             self._tell(f"No row is {rows}." if not rows.code else f"No row has the finding {rows.code}.")
 
     def _list_found(self, rows: RowFilter, order: Order, found: list[int], note: str) -> None:
-        here = self._rows[self._place] if self._place < len(self._rows) else -1
-        began = self._filter == rows and self._order is order
-        self._filter, self._order, self._note = rows, order, note
-        self._rows = found
-        self._refresh_list()
-        if began and here in found:
+        before, here = self._listing, self._listing.at(self._place)
+        self._list(replace(before, rows=found, filter=rows, order=order, note=note))
+        if here in found and (before.filter, before.order) == (rows, order):
             self._place = found.index(here)
             self.query_one(RowList).cursor = self._place
-            self._refresh_place()
+            self._refresh_header()
         else:
             self._go(0)
 
-    def _refresh_list(self) -> None:
-        window = self._window
-        if window is not None:
+    def _list(self, listing: Listing) -> None:
+        self._listing = listing
+        if self._window is not None:
             listed = self.query_one(RowList)
-            listed.show(self._rows, window.summaries, f"{len(self._rows):,} rows: tokens, margin, findings")
+            title = f"{len(listing.rows):,} rows: tokens, margin, findings"
+            listed.show(listing.rows, self._window.summaries, title)
             listed.call_after_refresh(listed.ask)
-
-    def _refresh_place(self) -> None:
-        if self.row is not None:
-            self._header(self.row)
 
     def on_row_list_wanted(self, event: RowList.Wanted) -> None:
         """Read the rows that the list shows."""
@@ -606,62 +533,38 @@ class InspectScreen(WorkbenchScreen):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search, from the cursor on, through all rows listed."""
         event.input.remove_class("-open")
-        self._focus_tokens()
+        self._views.focus_tokens()
         if event.value:
             self._query = Query(event.value)
             self.action_search_next()
 
     async def _search(self, query: Query) -> None:
-        window, row = self._window, self.row
-        assert window is not None and row is not None
-        self._show_tokens()
-        views = list(self._sample_view(row).token_views())
-        focused = self.focused if isinstance(self.focused, TokenView) else views[0]
-        begin = views.index(focused) if focused in views else 0
-        for number, view in enumerate(views[begin:]):
-            after = view.cursor if number == 0 and view.match != (0, 0) else -1
-            if view.sequence is not None and (found := query.find(view.sequence, after)):
-                view.focus()
-                view.go_to(*found)
-                return
-        rows = self._rows
-        for offset in range(1, len(rows) + 1):
-            place = (self._place + offset) % len(rows)
-            if offset % 16 == 0:
-                self._header(None, f"searching for “{visible(query.text)}”: row {rows[place]:,}   esc stops")
-            if await self._find_in_row(query, place, offset, len(rows)):
-                return
-        self._tell(f"“{visible(query.text)}” is nowhere in these rows.")
-        self._refresh_place()
-
-    async def _find_in_row(self, query: Query, place: int, offset: int, total: int) -> bool:
-        window = self._window
+        window, listing = self._window, self._listing
         assert window is not None
-        index = self._rows[place]
-        samples = window.ready(index)
-        if samples is None:
-            chunk = [self._rows[(place + i) % len(self._rows)] for i in range(min(window.chunk, total - offset + 1))]
-            try:
-                await window.prefetch(chunk)
-                samples = await window.get(index)
-            except FetchError as error:
-                self._fail(error.failure)
-                return True
-        for item, sample in enumerate(samples):
-            for side, sequence in enumerate(sample.sequences):
-                if found := query.find(sequence):
-                    self._go(place)
-                    self._item = item
-                    self._show_samples(samples)
-                    view = list(self._sample_view(sample).token_views())[side]
-                    view.focus()
-                    self.call_after_refresh(view.go_to, *found)
-                    return True
-        return False
-
-    def _show_tokens(self) -> None:
-        if self._view is View.RAW:
+        if self._views.view is View.RAW:
             self.action_view(View.TOKENS)
+        if self._views.find_next(query):
+            return
+
+        def progress(row: int) -> None:
+            self._header(None, f"searching for “{visible(query.text)}”: row {row:,}   esc stops")
+
+        try:
+            hit = await search_rows(query, window, listing.rows, self._place, progress)
+        except FetchError as error:
+            self._fail(error.failure)
+            return
+        # The list may have changed meanwhile.
+        place = self._listing.place_of(hit.row) if hit and window is self._window else None
+        if hit is None:
+            self._tell(f"“{visible(query.text)}” is nowhere in these rows.")
+            self._refresh_header()
+        elif place is not None:
+            samples = await window.get(hit.row)
+            self._go(place)
+            self._item = hit.item
+            self._show_samples(samples)
+            self._views.go_to(hit.side, hit.tokens)
 
     # -- copying
 
@@ -680,6 +583,10 @@ class InspectScreen(WorkbenchScreen):
 
     def _start(self, work: Coroutine[Any, Any, None], group: str) -> Worker[None]:
         return self.run_worker(work, group=group, exclusive=True, exit_on_error=False)
+
+    def _stop(self, *groups: str) -> None:
+        for group in groups:
+            self.workers.cancel_group(self, group)
 
     def _busy(self, *groups: str) -> bool:
         return any(worker.group in groups and worker.is_running for worker in self.workers if worker.node is self)

@@ -1,6 +1,8 @@
 import json
 
-from engine.inspector.messages import Failure
+from textual.widgets import OptionList
+
+from engine.inspector.messages import Failure, FindingView
 from workbench.session import RowSet, Selection
 from workbench.widgets.notice import Notice
 from workbench.widgets.row_header import RowHeader
@@ -217,6 +219,25 @@ async def test_filtering_walks_only_what_is_admitted_until_escape(open_on, stand
         await pilot.press("escape")
         await settled(pilot)
         assert "row 16 of 60 train  ✗ dropped" in said(app, RowHeader)
+
+
+async def test_the_finding_chosen_is_the_one_that_is_filtered_by(open_on, stand_in, make_pair):
+    rare, common = FindingView("rare", "info", "seen once"), FindingView("common", "info", "seen often")
+    rows = [make_pair(0, findings=(rare,)), *[make_pair(row, findings=(common,)) for row in range(1, 5)]]
+    app = open_on(stand_in(rows=rows))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("f")
+        await pilot.pause()
+        options = app.screen.query_one(OptionList)
+        labels = [str(option.prompt).split()[0] for option in options.options]
+        for code, place in (("rare", 0), ("common", 1)):
+            await pilot.press(*["home"], *["down"] * labels.index(code), "enter")
+            await settled(pilot)
+            assert f"row {place} of 5 train · 1 of " in said(app, RowHeader)
+            assert code in said(app, RowHeader)
+            await pilot.press("f")
+            await pilot.pause()
 
 
 async def test_sorting_by_length(open_on, stand_in):

@@ -1,8 +1,9 @@
 import pytest
 
 from engine.inspector.messages import Failure, Rows
+from workbench.row_listing import Fate, Order, RowFilter, ordered
 from workbench.row_search import Query
-from workbench.row_summary import Fate, Order, RowFilter, ordered, summary_of
+from workbench.row_summary import summary_of
 from workbench.row_window import FetchError, RowWindow, runs
 
 
