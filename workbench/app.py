@@ -28,7 +28,6 @@ from workbench.theme import THEMES, VARIABLES_DARK
 
 if TYPE_CHECKING:
     from engine.inspector.client import Inspector
-    from engine.inspector.messages import Failure
     from workbench.screens.dialog import Trouble
 
 AFTER_PAINT = 0.02
@@ -317,11 +316,6 @@ class WorkbenchApp(App[int]):
         else:
             details = "".join(traceback.format_exception(error))
             self.report(f"Something in the workbench failed: {type(error).__name__}", str(error), details=details)
-
-    def report_failure(self, failure: "Failure") -> None:
-        """Report what the inspector could not do; nothing where it was only cancelled."""
-        if not failure.cancelled:
-            self.report(failure.what, failure.where, failure.advice)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Report a worker of the app that failed."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 
 from engine.inspector.messages import Failure, Rows, RowView
@@ -70,19 +70,6 @@ class RowWindow:
         for start, stop in runs([index for index in indexes if index not in self.summaries]):
             for at in range(start, stop, self.chunk):
                 await self._load(at, min(at + self.chunk, stop), hold=False)
-
-    async def walk(self, start: int, stop: int) -> AsyncIterator[tuple[int, Samples]]:
-        """All rows from one position to another (downwards where `stop` is less). Raises FetchError."""
-        at = start
-        while at != stop:
-            if at < stop:
-                low, high = at, min(at + self.chunk, stop)
-            else:
-                low, high = max(at - self.chunk, stop) + 1, at + 1
-            rows = await self._load(low, high, hold=False)
-            for index in sorted(rows, reverse=at > stop):
-                yield index, rows[index]
-            at = high if at < stop else low - 1
 
     @property
     def chunk(self) -> int:

@@ -10,8 +10,6 @@ _TO_BOTTOM = tuple(
     tuple(sum(_BITS[row][side] for row in range(bottom + 1)) for bottom in range(4)) for side in range(2)
 )  # dots from the cell's start down to `bottom`
 
-BLANK = "\u2800"
-
 
 class Layer:
     """Dots of one colour: `cells[row * width + column]` is the bit pattern of a character cell."""

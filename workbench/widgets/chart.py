@@ -64,7 +64,6 @@ class Chart(Widget, can_focus=True):
         Binding("home", "look_at_end(False)", "First value", show=False, id="chart.first"),
         Binding("end", "look_at_end(True)", "Last value", show=False, id="chart.last"),
     ]
-    HELP = "Left and right move the crosshair, with Shift ten values at a time; Escape lets it go."
 
     class Looked(Message):
         """The crosshair was moved to `x` on the plot's axis, or let go (None)."""

@@ -52,12 +52,6 @@ def steps_of(preset: Preset, rows: int) -> int:
     return math.ceil(max(1, math.ceil(micro_batches / preset.gradient_accumulation_steps)) * preset.num_epochs)
 
 
-def held_out_of(preset: Preset, rows: int) -> int:
-    """How many of the rows `val_set_size` holds out for evaluation: a share, or a count."""
-    size = preset.val_set_size
-    return round(rows * size) if size < 1 else min(int(size), rows)
-
-
 def _plan(session: Session, known: Description | CheckReport | Failure | None, gpus: tuple[str, ...] | None) -> Content:
     if session.path is None:
         return Content.assemble(

@@ -99,11 +99,6 @@ class PresetEditor(TextArea):
             self._line_cache.clear()
             self.refresh()
 
-    @property
-    def problem_here(self) -> "Problem | None":
-        """The problem of the line that the cursor is in."""
-        return self._marks.get(self.cursor_location[0])
-
     # --- completion ---
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:

@@ -8,9 +8,6 @@ from workbench.screen_text import visible
 from workbench.widgets.token_layout import NEWLINE, shown
 from workbench.widgets.token_marks import label_badge
 
-NOT_FOUND = ""
-NEWLINE_CHARACTER = "\n"
-
 
 class TokenInspector(Static):
     """Id, piece, bytes, characters, part, step, label and source of one token."""
@@ -34,7 +31,7 @@ class TokenInspector(Static):
 def describe_token(side: str, sequence: TokenSequence | None, token: int) -> Content:
     """What is known about a token, as text for three lines."""
     if sequence is None or not 0 <= token < len(sequence.ids):
-        return Content(NOT_FOUND)
+        return Content()
     what = [
         ("token", f"{token} of {len(sequence.ids)} ({side})"),
         ("id", str(sequence.ids[token])),
@@ -97,4 +94,5 @@ def _verdict(sequence: TokenSequence, token: int) -> list[tuple[str, str]]:
 
 def _repr(text: str) -> str:
     text = text if len(text) <= 40 else f"{text[:39]}…"
-    return f"‹{visible(text.replace(NEWLINE_CHARACTER, NEWLINE))}›"
+    safe = visible(text.replace("\n", NEWLINE))
+    return f"‹{safe}›"
