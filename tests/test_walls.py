@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.__main__ import COMMANDS
+
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "datasets", "accelerate", "peft")
 
@@ -50,3 +52,9 @@ def test_the_engine_knows_no_screen():
 )
 def test_what_the_screen_and_the_command_line_start_with_is_light(module):
     assert not imported_after([module]) & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_the_app_passes_on_is_one_of_the_engines(command):
+    asked = [sys.executable, "-m", "engine", command, "--help"]
+    assert subprocess.run(asked, capture_output=True, cwd=ROOT, check=False).returncode == 0

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from engine.cli.preset_argument import add_preset_argument
 from engine.inspector.messages import CheckReport, Lengths
 from engine.inspector.messages import Progress as Done
 from engine.preset.load import load_preset
@@ -22,8 +23,7 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 def add_check_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the `check` command."""
     parser = commands.add_parser("check", help="account for every row, and say what is wrong with the data")
-    parser.add_argument("preset", metavar="PRESET", help="a preset's name or path")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of the preset")
+    add_preset_argument(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object, and nothing else")
     parser.set_defaults(run=run)
 
@@ -69,7 +69,7 @@ def print_report(report: CheckReport, console: Console) -> None:
             table.add_column(column, justify="right" if column == "rows" else "left")
         for finding in report.findings:
             rows = ", ".join(str(row) if not dataset else f"{dataset}:{row}" for dataset, row in finding.rows[:4])
-            what = Text(visible(finding.message)).append(f"\n{finding.advice}", "dim")
+            what = Text(visible(finding.message)).append(f"\n{visible(finding.advice)}", "dim")
             code = Text(finding.code, SEVERITY_STYLE[finding.severity])
             table.add_row(code, str(finding.count), what, rows)
         console.print(table)

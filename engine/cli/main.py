@@ -17,8 +17,7 @@ from engine.cli.runs import add_runs_parser
 from engine.cli.train import add_train_parser
 from engine.error import EngineError
 from engine.preset.problem import PresetError
-
-COMMANDS = ("presets", "show", "preview", "check", "train", "runs")
+from engine.visible import visible
 
 
 def build_parser(program: str) -> argparse.ArgumentParser:
@@ -52,10 +51,10 @@ def main(argv: Sequence[str], program: str = "rm-workbench") -> int:
         sys.stdout.flush()
     except PresetError as error:
         for problem in error.problems:
-            console.print(Text(str(problem), style="red"))
+            console.print(Text(visible(str(problem)), style="red"))
         return 2
     except EngineError as error:
-        console.print(Text(str(error), style="red"))
+        console.print(Text(visible(str(error), keep="\n"), style="red"))
         return 1
     except KeyboardInterrupt:
         return 130

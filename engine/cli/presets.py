@@ -3,44 +3,41 @@
 import argparse
 import json
 import sys
-from typing import Any
 
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from engine.cli.preset_argument import add_preset_argument
 from engine.preset.load import load_preset
 from engine.preset.names import list_presets
 from engine.preset.problem import Problem
 from engine.preset.show import preset_values, show_preset
-
-# argparse names the type of its subparsers only in private.
-Subparsers = Any
+from engine.visible import visible
 
 _KINDS = {"pair": "pairs", "steps": "steps", None: ""}
 
 
-def add_presets_parser(subparsers: Subparsers) -> None:
+def add_presets_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command that lists the presets which can be named."""
-    parser = subparsers.add_parser("presets", help="list the presets that can be named")
+    parser = commands.add_parser("presets", help="list the presets that can be named")
     parser.add_argument("--json", action="store_true", help="print one JSON object a preset")
     parser.set_defaults(run=run_presets)
 
 
-def add_show_parser(subparsers: Subparsers) -> None:
+def add_show_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command that prints a resolved preset."""
-    parser = subparsers.add_parser("show", help="print a preset with its defaults filled in and each value's origin")
-    parser.add_argument("preset", metavar="PRESET", help="a preset's name, or a YAML file")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="replace a value (dotted keys)")
+    parser = commands.add_parser("show", help="print a preset with its defaults filled in and each value's origin")
+    add_preset_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run_show)
 
 
-def run_presets(args: argparse.Namespace) -> int:
+def run_presets(arguments: argparse.Namespace) -> int:
     """Print the presets: built in, then ./presets, then the user's folder."""
     presets = list_presets()
-    if args.json:
+    if arguments.json:
         for preset in presets:
             values = {
                 "name": preset.name,
@@ -57,15 +54,15 @@ def run_presets(args: argparse.Namespace) -> int:
     table.add_column("from", no_wrap=True, style="dim")
     table.add_column("what")
     for preset in presets:
-        table.add_row(Text(preset.name), _KINDS[preset.kind], preset.origin, Text(preset.description))
+        table.add_row(Text(visible(preset.name)), _KINDS[preset.kind], preset.origin, Text(visible(preset.description)))
     Console().print(table)
     return 0
 
 
-def run_show(args: argparse.Namespace) -> int:
+def run_show(arguments: argparse.Namespace) -> int:
     """Print the resolved preset; what has no effect goes to stderr. Raises PresetError."""
-    loaded = load_preset(args.preset, args.set)
-    if args.json:
+    loaded = load_preset(arguments.preset, arguments.set)
+    if arguments.json:
         values = {
             "name": loaded.name,
             "path": str(loaded.path),
@@ -78,11 +75,11 @@ def run_show(args: argparse.Namespace) -> int:
         return 0
     text = show_preset(loaded)
     if sys.stdout.isatty():
-        Console().print(Syntax(text, "yaml", background_color="default", word_wrap=True))
+        Console().print(Syntax(visible(text, keep="\n"), "yaml", background_color="default", word_wrap=True))
     else:
         print(text, end="")
     for problem in loaded.notices:
-        print(problem, file=sys.stderr)
+        print(visible(str(problem)), file=sys.stderr)
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli.preset_argument import add_preset_argument
 from engine.inspector.messages import RowView, preview_object
 from engine.preset.load import load_preset
 from engine.visible import visible
@@ -19,12 +20,11 @@ DEFAULT_ROWS = "0:10"
 def add_preview_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the `preview` command."""
     parser = commands.add_parser("preview", help="show rows as the model will be fed them")
-    parser.add_argument("preset", metavar="PRESET", help="a preset's name or path")
+    add_preset_argument(parser)
     parser.add_argument(
         "--rows", metavar="A:B", type=row_range, help=f"rows A to B, B excluded (default {DEFAULT_ROWS})"
     )
     parser.add_argument("--split", choices=("train", "eval"), default="train", help="which rows (default train)")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of the preset")
     parser.add_argument("--json", action="store_true", help="one JSON object a row, and nothing else")
     parser.set_defaults(run=run)
 

@@ -132,7 +132,7 @@ def run_resume(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps({"run": run.name, "path": str(run.path)}) + "\n")
     else:
-        _console().print(Text(f"{run.name} goes on from {run.manifest().resumed_from}"))
+        _console().print(Text(visible(f"{run.name} goes on from {run.manifest().resumed_from}")))
     return 0
 
 
@@ -192,7 +192,7 @@ def _each(names: Sequence[str], action: Callable[[RunFolder], str]) -> int:
         try:
             console.print(Text(visible(action(find_run(name)))))
         except RunError as error:
-            errors.print(Text(str(error), style="red"))
+            errors.print(Text(visible(str(error), keep="\n"), style="red"))
             code = 1
     return code
 

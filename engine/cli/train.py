@@ -7,10 +7,12 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli.preset_argument import add_preset_argument
 from engine.cli.watch import watch_run
 from engine.preset.load import load_preset
 from engine.runs.folder import create_run
 from engine.runs.launch import launch
+from engine.visible import visible
 
 
 def add_train_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,8 +23,7 @@ def add_train_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         description="Train a preset. The run goes on by itself: it outlives this command, the terminal and the "
         "connection. Ctrl-C asks it to stop with a checkpoint, a second Ctrl-C kills it.",
     )
-    parser.add_argument("preset", metavar="PRESET", help="a preset's name or path")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="override a key of the preset")
+    add_preset_argument(parser)
     parser.add_argument("--name", metavar="NAME", help="the run's name (default: the preset's, numbered)")
     parser.add_argument("--detach", action="store_true", help="launch it, say where it is, and return at once")
     parser.add_argument("--json", action="store_true", help="print the run's events as JSON lines, and nothing else")
@@ -39,9 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(json.dumps({"run": created.name, "path": str(created.path)}) + "\n")
         else:
             console = Console(highlight=False, soft_wrap=True)
-            console.print(Text(f"{created.name} is launched: {created.path}"))
+            console.print(Text(visible(f"{created.name} is launched: {created.path}")))
             console.print(Text(f"  rm-workbench runs watch {created.name}", style="dim"))
         return 0
     if not arguments.json:
-        Console(highlight=False, soft_wrap=True).print(Text(f"{created.name}: {created.path}"))
+        Console(highlight=False, soft_wrap=True).print(Text(visible(f"{created.name}: {created.path}")))
     return watch_run(created, as_json=arguments.json, owner=True)

@@ -95,7 +95,7 @@ def _interrupted(run: RunFolder, count: int, owner: bool, console: Console) -> b
             console.print(Text("killing"))
             kill(run)
     except RunError as error:
-        console.print(Text(str(error), style="yellow"))
+        console.print(Text(visible(str(error), keep="\n"), style="yellow"))
     return True
 
 

@@ -141,3 +141,16 @@ def test_a_cut_prompt_leaves_the_shared_prefix_counted_in_what_is_fed(write_pres
     assert row["chosen_ids"][:shared] == row["rejected_ids"][:shared]
     assert row["chosen_ids"][shared] != row["rejected_ids"][shared]
     assert row["chosen_pooled"] == len(row["chosen_ids"]) - 1
+
+
+def test_what_is_said_about_bad_input_never_acts_on_the_terminal(write_preset, tmp_path, capsys):
+    hostile = "\x1b]0;owned\x07\u202e\x9b2J"
+    assert main(["check", str(write_preset([{hostile: "a", f"{hostile}2": "b"}]))]) == 1
+    assert main(["show", f"{hostile}.yaml"]) == 2
+    odd = tmp_path / "odd.yaml"
+    odd.write_text(f'# {hostile[-4]}\nbase_model: x\nreward_model: true\n"{hostile[-4]}seqence_len": 3\n')
+    assert main(["show", str(odd)]) == 2
+    assert main(["preview", str(odd), "--set", f"{hostile}=1"]) == 2
+    said = capsys.readouterr()
+    assert "⟨202E⟩" in said.err
+    assert not set(said.out + said.err) & set(hostile.replace("]0;owned", "").replace("2J", ""))
