@@ -1,1 +1,1 @@
-"""Sample to encoding: the one place where text becomes token ids, for preview, checks, training and scoring."""
+"""Sample to encoding: the one place where text becomes token ids, for preview, checks and training."""

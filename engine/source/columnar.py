@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.source.row import Row, RowError, SourceError
+from engine.source.row import Row, RowError, SourceError, row_at
 
 _BATCH = 1024
 _CACHE_BYTES = 256 << 20
@@ -45,9 +45,7 @@ class Parquet:
         return self._groups[-1]
 
     def __getitem__(self, index: int) -> Row:
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self.rows(index, index + 1)[0]
+        return row_at(self, index)
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """Rows `start` to `stop` (exclusive), fewer at the end."""
@@ -124,9 +122,7 @@ class Arrow:
         return self._starts[-1]
 
     def __getitem__(self, index: int) -> Row:
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self.rows(index, index + 1)[0]
+        return row_at(self, index)
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """Rows `start` to `stop` (exclusive), fewer at the end."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.source.content import Content
 from engine.source.jsonlines import UTF8_BOM
-from engine.source.row import Row, RowError, SourceError
+from engine.source.row import Row, RowError, SourceError, row_at
 
 _STEP = 1024
 _LINE = 1 << 12
@@ -38,10 +38,7 @@ class Delimited:
         return len(self._starts)
 
     def __getitem__(self, index: int) -> Row:
-        rows = self.rows(index, index + 1) if index >= 0 else []
-        if not rows:
-            raise IndexError(index)
-        return rows[0]
+        return row_at(self, index)
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """Rows `start` to `stop` (exclusive), fewer at the end."""

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engine.source.jsonlines import columns_of
+from engine.source.jsonlines import columns_of, json_kind
 from engine.source.row import Row, RowError, SourceError
 
 _PEEK = 64
@@ -28,7 +28,7 @@ class Rows:
         row = self._rows[index]
         if isinstance(row, dict):
             return row
-        return RowError(f"{self._path}: item {index}: a row must be a JSON object, and this is {type(row).__name__}")
+        return RowError(f"{self._path}: item {index}: a row must be a JSON object, and this is {json_kind(row)}")
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """Rows `start` to `stop` (exclusive), fewer at the end."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.source.content import Content
-from engine.source.row import Row, RowError
+from engine.source.row import Row, RowError, row_at
 
 UTF8_BOM = b"\xef\xbb\xbf"
 _FIRST_BLOCK = 1 << 18
@@ -54,10 +54,7 @@ class JsonLines:
         return len(self._starts)
 
     def __getitem__(self, index: int) -> Row:
-        rows = self.rows(index, index + 1) if index >= 0 else []
-        if not rows:
-            raise IndexError(index)
-        return rows[0]
+        return row_at(self, index)
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """Rows `start` to `stop` (exclusive), fewer at the end."""
@@ -84,7 +81,7 @@ class JsonLines:
             return RowError(f"{self._path}:{self.line(index)}: {value.message}")
         if not isinstance(value, dict):
             return RowError(
-                f"{self._path}:{self.line(index)}: a row must be a JSON object, and this is {_named(value)}"
+                f"{self._path}:{self.line(index)}: a row must be a JSON object, and this is {json_kind(value)}"
             )
         return value
 
@@ -148,6 +145,7 @@ def columns_of(rows: list[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
 
 
-def _named(value: object) -> str:
+def json_kind(value: object) -> str:
+    """What a JSON value that is no object is, in words."""
     names = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")

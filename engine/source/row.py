@@ -45,6 +45,14 @@ class Source(Protocol):
         """Rows `start` to `stop` (exclusive), fewer at the end. Cheaper than one by one."""
 
 
+def row_at(source: Source, index: int) -> Row:
+    """Row `index` of a source that reads rows in stretches. IndexError beyond either end."""
+    rows = source.rows(index, index + 1) if index >= 0 else []
+    if not rows:
+        raise IndexError(index)
+    return rows[0]
+
+
 def fingerprint_of(*parts: Any) -> str:
     """A short digest of `parts`, which must be JSON values."""
     text = json.dumps(parts, ensure_ascii=True, sort_keys=True)

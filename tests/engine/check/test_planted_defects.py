@@ -4,8 +4,6 @@ import json
 import random
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
 from engine.check.codes import CODES
 from engine.check.report import check
@@ -13,30 +11,7 @@ from engine.finding import Ledger
 from engine.inspector.messages import CheckReport
 from engine.prepare import Cancelled, open_preset, prepare
 from engine.preset.load import parse_preset
-
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% if not loop.last %}\n{% endif %}"
-    "{% endfor %}{% if add_generation_prompt %}\n<|im_start|>assistant\n{% endif %}"
-)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A folder with a tokenizer of single bytes and a chat template that ends at the end of the turn."""
-    alphabet = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(alphabet, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|pad|>",
-        additional_special_tokens=["<|im_start|>"],
-    )
-    fast.chat_template = TEMPLATE
-    folder = tmp_path_factory.mktemp("model")
-    fast.save_pretrained(folder)
-    return folder
+from tests.engine.conftest import CHATML
 
 
 def draw_problem(draw):
@@ -95,13 +70,13 @@ def own_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def opened(tmp_path, model):
+def opened(tmp_path, byte_tokenizer):
     """Opens rows (and evaluation rows) as a preset does."""
 
     def open_rows(rows, held_out=(), kind="reward_model", **settings):
         entry = {"path": str(tmp_path / "train.jsonl"), **settings.pop("dataset", {})}
         preset = {
-            "base_model": str(model),
+            "base_model": str(byte_tokenizer),
             kind: True,
             "sequence_len": 200,
             "datasets": [entry],
@@ -355,7 +330,7 @@ def test_a_check_of_anything_else_is_made_anew(opened, monkeypatch, change):
     elif change == "preset":
         settings["excess_length_strategy"] = "truncate"
     elif change == "template":
-        settings |= {"chat_template": "jinja", "chat_template_jinja": TEMPLATE + " "}
+        settings |= {"chat_template": "jinja", "chat_template_jinja": CHATML + " "}
     elif change == "tokenizer":
         settings["special_tokens"] = {"pad_token": "<|start|>"}
     else:
