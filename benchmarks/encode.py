@@ -2,10 +2,10 @@
 
     python benchmarks/encode.py [--tokenizer DIR] [--trl DIR] [--trl-steps DIR] [--axolotl DIR]
 
-The peers are installed by pip beside us, into a temporary folder, unless folders are named that hold them. TRL's newest
+The peers are installed by pip beside us, into a temporary folder, unless folders that hold them are named. TRL's newest
 release encodes the pairs; its PRM trainer was last in 1.8.0. RM_WORKBENCH_TOKENIZER may name the tokenizer's folder,
-else one of up to 16 000 tokens is trained on the rows' text. Every contestant runs in a fresh process, in turns. Compared is
-the CPU time of all threads, as the median over the turns, from rows to encoded rows:
+else one of up to 16 000 tokens is trained on the rows' text. Every contestant runs in a fresh process, in turns.
+Compared is the CPU time of all threads, as the median over the turns, from rows to encoded rows:
 
 - ours: all of `prepare`: reading the JSON lines, every check of a row, encoding, the ledger and the digest;
 - TRL, axolotl: their map (and TRL's filter by length) over a data set that `datasets` has loaded already, one process.
@@ -13,8 +13,8 @@ the CPU time of all threads, as the median over the turns, from rows to encoded 
 The ids must be equal, or the script fails. "BPE alone" is the tokenizer's Rust library on the texts that TRL gives it,
 once each and nothing else: the floor of whatever gives it all text. We go below it where a tokenizer works word by word
 by a known pattern (GPT-2's, Qwen's, Llama 3's), since most words have been seen before: what bounds us there is Python,
-about a third of it finding words and laying their ids together, a third rendering, a third reading, checks and the
-digest. Where it does not (Gemma, Mistral, Phi 3.5), the library bounds us, and the gain is what is tokenised once.
+which finds words, lays their ids together, renders, reads and checks. Where it does not (Gemma, Mistral, Phi 3.5), the
+library bounds us, and the rendering of templates that keep state; the gain is what is tokenised once.
 """
 
 import argparse

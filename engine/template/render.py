@@ -20,7 +20,7 @@ import jinja2
 import jinja2.ext
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Macro
+from jinja2.runtime import LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
@@ -311,6 +311,13 @@ class _Environment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return _instrument(super()._parse(source, name, filename))
 
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        # The sandbox's further tests (is it a function, a frame, a mutable container …) come out negative for these
+        # types, and take most of the time of a template that keeps its state in a namespace.
+        if type(obj) in _HARMLESS:
+            return not attr.startswith("_")
+        return super().is_safe_attribute(obj, attr, value)
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "+" and type(left) is type(right) is str:
             _bound(len(left) + len(right))
@@ -357,6 +364,10 @@ class _TemplateNamespace(Namespace):
     def __setitem__(self, name: str, value: Any) -> None:
         _check_name(name)
         Namespace.__setitem__(self, name, value)
+
+
+_HARMLESS = frozenset({str, LoopContext, _TemplateNamespace})
+"""Types of which a template may use whatever does not begin with an underscore."""
 
 
 def _check_name(name: Any) -> None:
