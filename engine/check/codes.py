@@ -287,8 +287,8 @@ _TABLE: tuple[Code, ...] = (
         INFO,
         "row",
         "the system text was left out",
-        "`drop_system_message: true` takes the system turn out of the row.",
-        "Nothing to do if that is what you want; else take the key out of the preset.",
+        "`drop_system_message: true` takes the system turn out of the row, or the chat template has no place for one.",
+        "Nothing to do if that is what you want; else take the key out of the preset, or choose another template.",
         '{"system": "Be brief.", "input": "Hi", "chosen": "Hello", "rejected": "Go"}',
     ),
     Code(

@@ -167,9 +167,10 @@ def plan_pair(
         prompt = _prompt_text(setup, pair) if compare_splice else None
     except TemplateError as error:
         return EncodedRow(where, None, refused_by_template(error), tuple(findings))
-    for name, text in (("chosen", chosen), ("rejected", rejected)):
+    for name, side, text in (("chosen", pair.chosen, chosen), ("rejected", pair.rejected, rejected)):
         if (bad := lone_surrogate(text)) is not None:
-            return EncodedRow(where, None, Refusal("encoding-suspect", f"{name} holds {bad}"), tuple(findings))
+            message = f"{_suspect_field(side) or name} holds {bad}"
+            return EncodedRow(where, None, Refusal("encoding-suspect", message), tuple(findings))
     if prompt is not None and (chosen.startswith(prompt) and rejected.startswith(prompt)):
         start, end = last_divider(prompt, setup.dividing, len(prompt))
         head, start = (texts.ask(prompt[:end]), start) if start >= 0 else (None, 0)
@@ -202,6 +203,19 @@ def lone_surrogate(text: str) -> str | None:
     except UnicodeEncodeError as error:
         return f"a lone surrogate (U+{ord(text[error.start]):04X}), which no tokenizer can read"
     return None
+
+
+def _suspect_field(side: Side) -> str | None:
+    """The column that a side's lone surrogate is from, where that is known."""
+    if isinstance(side, Conversation):
+        places = [(str(m.get("content")), field) for m, field in zip(side.messages, side.fields, strict=False)]
+    elif isinstance(side, PlainText):
+        whole = side.prompt + side.answer
+        marked = [(whole[start:end], field) for start, end, _, field in side.marks]
+        places = marked or [(side.prompt, side.prompt_field), (side.answer, side.answer_field)]
+    else:
+        places = []
+    return next((f"`{field}`" for text, field in places if field and lone_surrogate(text)), None)
 
 
 def refused_by_template(error: TemplateError) -> Refusal:

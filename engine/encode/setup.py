@@ -42,7 +42,9 @@ class Setup:
         """Whether a token is white space only."""
         known = self.spaces.get(token)
         if known is None:
-            known = self.spaces[token] = str(self.tokenizer.decode([token])).isspace()
+            # A tokenizer with legacy spaces decodes a `▁` that stands alone to nothing.
+            bare = str(self.tokenizer.convert_ids_to_tokens(token)).strip("▁") == ""
+            known = self.spaces[token] = bare or str(self.tokenizer.decode([token])).isspace()
         return known
 
     def rendered(self, side: Conversation, count: int | None = None, add_generation_prompt: bool = False) -> str:

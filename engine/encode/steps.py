@@ -123,10 +123,13 @@ def plan_steps(
 ) -> EncodedRow | StepsPlan:
     """Ask for the tokens of prompt, steps and separator; a conversation is rendered and tokenised at once."""
     labels = rules.judged(sample.labels)
-    parts = sample.steps if isinstance(sample.prompt, Conversation) else (sample.prompt, *sample.steps)
-    for text in parts:
+    parts = list(zip(sample.step_fields or ("",) * len(sample.steps), sample.steps, strict=True))
+    if isinstance(sample.prompt, str):
+        parts.insert(0, (sample.prompt_field, sample.prompt))
+    for field, text in parts:
         if (bad := lone_surrogate(text)) is not None:
-            return EncodedRow(where, None, Refusal("encoding-suspect", f"the row holds {bad}"), tuple(findings))
+            message = f"`{field}` holds {bad}" if field else f"the row holds {bad}"
+            return EncodedRow(where, None, Refusal("encoding-suspect", message), tuple(findings))
     if (merged := merged_step(setup.tokenizer, sample.steps, rules.separator)) is not None:
         findings.append(
             finding("separator-merged", f"the separator would merge with the text around step {merged + 1}")

@@ -11,7 +11,7 @@ from engine.format import math_shepherd, preference, pretokenised, prm800k, rank
 from engine.format.fields import kind_of
 from engine.format.format import Format, FormatError, Kind
 from engine.sample import Sample
-from engine.source.row import Row
+from engine.source.row import Row, RowError
 
 __all__ = ["Format", "FormatError", "choose_format"]
 
@@ -60,13 +60,20 @@ def choose_format(
 
     `type_` pins it; `bradley_terry`, or none, is detected from `columns` and `first_rows`. Raises FormatError where the
     type does not exist or is of the other kind of model, where a pinned type's columns or mapped ones are not there,
-    and where no layout is recognised.
+    and where no layout is recognised or no row can be read.
     """
     rows: Rows = [row for row in first_rows if isinstance(row, Mapping)]
     names = list(dict.fromkeys([*columns, *(str(name) for row in rows for name in row)]))
     if type_ not in (None, *TYPES):
         near = _did_you_mean(get_close_matches(str(type_), TYPES, n=1))
         raise FormatError(f"There is no format named {type_!r}.", "type", f"{near}Formats: {', '.join(TYPES)}.")
+    if first_rows and not names:
+        first = next(iter(first_rows))
+        raise FormatError(
+            "None of the first rows is an object with columns.",
+            _path(config),
+            f"The first: {first.message}" if isinstance(first, RowError) else "Give each row its columns by name.",
+        )
     if names:
         _look_at_mapping(names, config)
     if type_ is not None and type_ in _PINNED:
@@ -82,15 +89,46 @@ def choose_format(
 
 
 def _detected(names: Sequence[str], rows: Rows, config: Any, model_kind: Kind) -> Format:
-    found = _detect_pairs(names, rows, config) if model_kind == "pair" else _detect_steps(names, rows, config)
-    if found is None:
-        wanted = "pairs" if model_kind == "pair" else "labelled steps"
-        raise FormatError(
-            f"No known layout of {wanted} has these columns: {_quoted(names) or 'none'}.",
-            _path(config),
-            "Map the columns (field_prompt, field_chosen, field_rejected, …), or pin a `type`: see docs/formats.md.",
-        )
-    return found
+    detect: Mapping[Kind, Callable[[Sequence[str], Rows, Any], Format | None]]
+    detect = {"pair": _detect_pairs, "steps": _detect_steps}
+    found = detect[model_kind](names, rows, config)
+    if found is not None:
+        return found
+    wanted = "pairs" if model_kind == "pair" else "labelled steps"
+    other = detect["steps" if model_kind == "pair" else "pair"](names, rows, config)
+    raise FormatError(
+        f"No known layout of {wanted} has these columns: {_quoted(names)}.",
+        _path(config),
+        _advice(names, rows, model_kind, other),
+    )
+
+
+def _advice(names: Sequence[str], rows: Rows, model_kind: Kind, other: Format | None) -> str:
+    """What to do about columns of which no layout is known."""
+    if other is not None:
+        key = "process_reward_model" if other.kind == "steps" else "reward_model"
+        return f"They are those of the other kind of model ({other.reason}): set `{key}: true` instead."
+    if len(names) == 1 and (mark := next((mark for mark in ";\t|" if mark in names[0]), None)):
+        return f"The one column's name holds {mark!r}: write the file with commas between the columns."
+    inside = [name for name in names if len(rows) == 1 and _holds_rows(rows[0].get(name))]
+    if inside:
+        return f"`{inside[0]}` holds a list of objects: if they are the rows, write that list to a file of its own."
+    wanted = ("chosen", "rejected") if model_kind == "pair" else ("prompt", "completions", "labels")
+    likely = {name: column for name in wanted if (column := _like(name, names))}
+    mapping = ", ".join(f"`field_{name}: {column}`" for name, column in likely.items() if name != column)
+    if mapping and len(likely) == len(wanted):
+        return f"Map the columns; perhaps {mapping}. Or pin a `type`: see docs/formats.md."
+    keys = ", ".join(f"field_{name}" for name in dict.fromkeys(("prompt", *wanted)))
+    return f"Map the columns ({keys}, …), or pin a `type`: see docs/formats.md."
+
+
+def _like(name: str, columns: Sequence[str]) -> str | None:
+    within = [column for column in columns if name.removesuffix("s") in column.lower()]
+    return min(within, key=len) if within else next(iter(get_close_matches(name, columns, n=1)), None)
+
+
+def _holds_rows(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
 def _look_at_mapping(names: Sequence[str], config: Any) -> None:

@@ -55,7 +55,7 @@ def text_or_parts(row: Mapping[str, Any], field: str) -> str:
     """The text of a column that holds text, or a list of text parts (`{"type": "text", "text": …}`), joined."""
     value = required(row, field)
     if isinstance(value, list | tuple) and value and all(_is_text_part(part) for part in value):
-        return "".join(part if isinstance(part, str) else part["text"] for part in value)
+        return "".join(part["text"] for part in value)
     if not isinstance(value, str):
         raise wrong_type(field, "text", value)
     return str(value)
@@ -98,7 +98,9 @@ def _message(value: Any, field: str, keys: Mapping[str, str], roles: Mapping[str
     role_key, content_key = keys.get("role", "role"), keys.get("content", "content")
     role = message.get("role")
     if role is None:
-        raise RowRefused("missing-field", f"`{field}` has no `{role_key}`")
+        its_keys = ", ".join(f"`{str(key)[:40]}`" for key in list(value)[:6]) or "none"
+        why = f"`{field}` has no `{role_key}`; its keys: {its_keys} (`message_property_mappings` maps them)"
+        raise RowRefused("missing-field", why)
     if not isinstance(role, str):
         raise wrong_type(f"{field}.{role_key}", "text", role)
     message["role"] = roles.get(role, role)
@@ -116,8 +118,6 @@ def _message(value: Any, field: str, keys: Mapping[str, str], roles: Mapping[str
 
 
 def _is_text_part(part: Any) -> bool:
-    if isinstance(part, str):
-        return True
     return isinstance(part, Mapping) and part.get("type", "text") == "text" and isinstance(part.get("text"), str)
 
 

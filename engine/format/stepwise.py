@@ -100,5 +100,7 @@ def label(value: Any, where: str) -> float | None:
         return float(value)
     if isinstance(value, int | float) and 0 <= value <= 1 and math.isfinite(value):
         return float(value)
-    shown = repr(value) if isinstance(value, int | float) and abs(value) < 1e15 else kind_of(value)
+    number = isinstance(value, int | float) and abs(value) < 1e15
+    short = isinstance(value, str) and len(value) <= 20
+    shown = ascii(value) if number else f"the text {value!a}" if short else kind_of(value)
     raise RowRefused("label-value", f"`{where}` is {shown}: a label is 0, 1, true, false, a probability, or null")

@@ -16,6 +16,8 @@ from engine.check.report import check
 from engine.cli.main import main
 from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
+from engine.events.reader import EventReader
+from engine.events.schema import FindingEvent
 from engine.format.choose import TYPES
 from engine.inspector.view import view_rows
 from engine.prepare import open_preset, prepare
@@ -328,6 +330,9 @@ def test_the_trainer_consumes_what_is_shown_and_nothing_else(preset_of, train, n
     run = create_run(load_preset(str(preset)), None)
     assert train(run) == targets(shown(preset))
     assert run.manifest().digest == digest(shown(preset))
+    found = [record.event for record in EventReader(run.events).read()]
+    (packing,) = (event for event in found if isinstance(event, FindingEvent) and event.code == "packing")
+    assert packing.message.startswith("Samples are packed" if packed else "Batches are padded")
 
 
 @pytest.mark.parametrize("name", ["conversation-explicit", "steps-in-template"])

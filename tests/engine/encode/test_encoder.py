@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers
+from transformers import PreTrainedTokenizerFast
 
 from engine.encode.digest import Digest
 from engine.encode.encoder import encode_batch, make_encoder
@@ -215,3 +217,41 @@ def test_no_row_raises_and_every_row_is_accounted_for(chatml, good):
                 )
                 if outcome.id.row % 10 == 0:
                     token_sequences(encoder, rows[outcome.id.row][1], outcome)
+
+
+ASK = {"role": "user", "content": "q"}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "where"),
+    [
+        ({"input": "q\ud800", "chosen": "a", "rejected": "b"}, "pair", "`input` holds a lone surrogate (U+D800)"),
+        ({"prompt": "q", "chosen": "a", "rejected": "b\udfff"}, "pair", "`rejected` holds"),
+        (
+            {"chosen": [ASK, {"role": "user", "content": "\udc00"}], "rejected": [ASK]},
+            "pair",
+            "`chosen.1.content` holds",
+        ),
+        ({"prompt": "p", "completions": ["a", "\ud83d"], "labels": [1, 0]}, "steps", "`completions.1` holds"),
+    ],
+)
+def test_a_lone_surrogate_is_refused_with_its_column(encode, chatml, row, kind, where):
+    (outcome,), _ = encode(row, tokenizer=chatml, kind=kind)
+    assert where in outcome.refusal.message
+
+
+def test_a_legacy_space_before_the_last_newline_is_white_space(encode):
+    """SentencePiece-like tokenizers write `<|end|>` and a newline as three tokens, of which `▁` decodes to nothing."""
+    vocabulary = {piece: i for i, piece in enumerate(["<unk>", "<s>", "</s>", "▁", "<0x0A>", *"abcdeqinstru|<>"])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>", byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(steps)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="</s>", pad_token="<s>", additional_special_tokens=["<|end|>"]
+    )
+    fast.chat_template = "{% for m in messages %}{{ m.content }}<|end|>\n{% endfor %}"
+    row = {"input": "q", "chosen": "a", "rejected": "b"}
+    (outcome,), _ = encode(row, tokenizer=fast, type_="bradley_terry.chat_template")
+    assert fast.convert_ids_to_tokens(outcome.encoding.chosen_ids)[-3:] == ["<|end|>", "▁", "<0x0A>"]
+    assert "eos-missing" not in {found.code for found in outcome.findings}

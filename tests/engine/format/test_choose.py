@@ -141,7 +141,7 @@ def test_content_parts_are_joined_in_axolotls_columns():
         ({"chosen": None}, "missing-field"),
         ({"chosen": True}, "wrong-type"),
         ({"chosen": 3}, "wrong-type"),
-        ({"input": ["q"]}, None),
+        ({"input": ["q"]}, "wrong-type"),
         ({"input": {"a": 1}}, "wrong-type"),
         ({"system": 5}, "wrong-type"),
         ({"system": None}, None),
@@ -279,3 +279,37 @@ def test_a_margin_that_no_row_has_is_none(row):
     format_, rows = chosen_from([None, 0.5])
     assert reason_of(format_, rows[0]) == "missing-field"
     assert only(format_, rows[1]).margin == 0.5
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "advice"),
+    [
+        ({"q": "a", "good_chosen": "b", "bad_rejected": "c"}, "pair", "`field_chosen: good_chosen`"),
+        ({"prompt": "p", "completions": ["a"], "labels": [1]}, "pair", "set `process_reward_model: true` instead"),
+        ({"prompt": "p", "chosen": "a", "rejected": "b"}, "steps", "set `reward_model: true` instead"),
+        ({"problem_prompt": "p", "completion": ["a"], "label": [1]}, "steps", "`field_prompt: problem_prompt`"),
+        ({"input;chosen;rejected": "a;b;c"}, "pair", "commas between the columns"),
+        ({"data": [{"input": "q", "chosen": "a", "rejected": "b"}], "version": 1}, "pair", "`data` holds a list"),
+        ({"a": 1}, "pair", "Map the columns (field_prompt, field_chosen, field_rejected, …)"),
+    ],
+)
+def test_what_to_do_about_columns_that_are_no_layout(row, kind, advice):
+    with pytest.raises(FormatError, match="No known layout") as said:
+        choose(row, kind=kind)
+    assert advice in said.value.advice
+
+
+def test_rows_that_are_no_rows_are_no_columns():
+    with pytest.raises(FormatError, match="None of the first rows") as said:
+        choose_format(None, [], [RowError("data.json:1: a row must be an object")] * 3, SimpleNamespace(), "pair")
+    assert "data.json:1: a row must be an object" in said.value.advice
+
+
+def test_refusals_name_what_the_row_has_instead():
+    row = {"chosen": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "rejected": [ASK, NO]}
+    refusal = choose(row).convert(row).refusal
+    assert (
+        refusal.message == "`chosen.0` has no `role`; its keys: `from`, `value` (`message_property_mappings` maps them)"
+    )
+    row = {"prompt": "p", "completions": ["a"], "labels": ["good"]}
+    assert "`labels.0` is the text 'good'" in choose(row, kind="steps").convert(row).refusal.message
