@@ -1,8 +1,9 @@
 """Takes the pictures of README and docs: the real app on the demo, with a real training behind it.
 
-    python docs/pictures.py            (a few minutes: it trains demo-pairs and demo-steps first)
+    python docs/pictures.py [FOLDER]
 
-Everything it opens lies in a temporary folder; the pictures go to docs/pictures.
+It works in FOLDER (a temporary one by default), and trains demo-pairs and demo-steps there first unless that is done.
+The pictures go to docs/pictures.
 """
 
 import asyncio
@@ -53,9 +54,13 @@ async def show(preset: str, name: str, steps: Callable[[Pilot[int]], Awaitable[N
         app.exit(0)
 
 
+async def go(pilot: Pilot[int], place: str) -> None:
+    await pilot.app.run_action(f"app.go('{place}')")
+
+
 async def home(pilot: Pilot[int]) -> None:
     await wait_for(pilot, "reward")
-    await pilot.press("escape", "1")
+    await go(pilot, "home")
     await wait_for(pilot, "demo-steps")
     await wait_for(pilot, "finished")
 
@@ -66,7 +71,7 @@ async def preset(pilot: Pilot[int]) -> None:
 
 async def inspect_pairs(pilot: Pilot[int]) -> None:
     await wait_for(pilot, "reward read here")
-    await pilot.press("escape", "3")
+    await go(pilot, "inspect")
     await wait_for(pilot, "v View")
     await pilot.press("n")
     await wait_for(pilot, "row 1 of")
@@ -74,20 +79,20 @@ async def inspect_pairs(pilot: Pilot[int]) -> None:
 
 async def inspect_steps(pilot: Pilot[int]) -> None:
     await wait_for(pilot, "✓1")
-    await pilot.press("escape", "3")
+    await go(pilot, "inspect")
     await wait_for(pilot, "v View")
     await wait_for(pilot, "✓1")
 
 
 async def check(pilot: Pilot[int]) -> None:
     await wait_for(pilot, "reward read here")
-    await pilot.press("escape", "4")
+    await go(pilot, "check")
     await wait_for(pilot, "too-long")
 
 
 async def runs(pilot: Pilot[int]) -> None:
     await wait_for(pilot, "reward read here")
-    await pilot.press("escape", "6")
+    await go(pilot, "runs")
     await wait_for(pilot, "demo-steps-1")
     await wait_for(pilot, "finished")
 
@@ -105,7 +110,7 @@ async def main() -> None:
     from engine.cli.main import main as command_line
 
     for name in ("demo-pairs", "demo-steps"):
-        if command_line(["train", name]):
+        if not Path("runs", f"{name}-1", "model").is_dir() and command_line(["train", name]):
             sys.exit(f"{name} did not train")
     PICTURES.mkdir(exist_ok=True)
     await show("demo-pairs", "home", home)
@@ -118,7 +123,9 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"RM_WORKBENCH_STATE": f"{folder}/state", "LANG": "C.UTF-8"}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ |= {"RM_WORKBENCH_STATE": str(folder / "state"), "LANG": "C.UTF-8"}
         os.chdir(folder)
         asyncio.run(main())
