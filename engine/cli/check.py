@@ -78,7 +78,7 @@ def print_report(report: CheckReport, console: Console) -> None:
     for name, lengths in report.lengths.items():
         console.print(lengths_text(name, lengths))
     for name, value in report.statistics.items():
-        console.print(Text(f"{name}: {value:.4g}", "dim"))
+        console.print(Text(f"{name}: {value:,.0f}" if value >= 1000 else f"{name}: {value:.4g}", "dim"))
     console.print(Text(f"digest of the training set: {report.digest}", "dim"))
 
 

@@ -26,6 +26,7 @@ from engine.model.verify import reload_difference
 from engine.prepare import open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
+from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
 from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
 from engine.trainer.checkpoint import discard_broken, resume_point
@@ -37,9 +38,6 @@ from engine.trainer.train import Objective, RewardTrainer
 LOG = logging.getLogger(__name__)
 
 PACKAGES = ("rm-workbench", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers")
-
-MODEL_FOLDER = "model"
-"""Where a finished run's model is, in the run's folder."""
 
 
 def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
@@ -109,11 +107,12 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     if held_out and (went_back or report.last_evaluation is None or report.last_evaluation[0] != step):
         trainer.evaluate()
     tell(PhaseEvent("saving"))
-    trainer.save_model(str(run_dir / MODEL_FOLDER))
+    saved = RunFolder(run_dir).model
+    trainer.save_model(str(saved))
     if trainer.is_world_process_zero():
         # A pickle of the training arguments: of no use to whoever takes the model, and not safe to load.
-        (run_dir / MODEL_FOLDER / "training_args.bin").unlink(missing_ok=True)
-        tell(_proof_of_saving(trainer, run_dir, preset, prepared.train.rows, opened.tokenizer.pad_token_id))
+        (saved / "training_args.bin").unlink(missing_ok=True)
+        tell(_proof_of_saving(trainer, saved, preset, prepared.train.rows, opened.tokenizer.pad_token_id))
     return End("finished", _summary(report, step))
 
 
@@ -193,7 +192,7 @@ def _notices(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
 
 
 def _proof_of_saving(
-    trainer: RewardTrainer, run_dir: Path, preset: Preset, rows: Sequence[EncodedRow], pad_id: int
+    trainer: RewardTrainer, saved: Path, preset: Preset, rows: Sequence[EncodedRow], pad_id: int
 ) -> FindingEvent:
     """Load the saved model back and score a batch with both."""
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -202,7 +201,7 @@ def _proof_of_saving(
     batch: Any = PadCollator(pad_id)([SlottedRow(row, False) for row in rows[:4]])
     batch = trainer._prepare_inputs(batch)
     try:
-        apart, allowed = reload_difference(model, run_dir / MODEL_FOLDER, batch, preset.model_kind)
+        apart, allowed = reload_difference(model, saved, batch, preset.model_kind)
     except torch.OutOfMemoryError:
         return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: no memory for a second.")
     if apart <= allowed:
