@@ -34,18 +34,11 @@ check: $(READY_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY_DEV) $(VENV)/trl-pairs $(VENV)/trl-steps
+bench: $(READY_DEV)
 	$(BIN)/python benchmarks/charts.py
 	$(BIN)/python benchmarks/encode.py
-	$(BIN)/python benchmarks/train.py pairs --trl $(VENV)/trl-pairs
-	$(BIN)/python benchmarks/train.py steps --trl $(VENV)/trl-steps
-
-$(VENV)/trl-pairs: $(READY_DEV)
-	$(BIN)/python -m pip install --quiet --no-deps --target $@ trl
-
-# The last release that has a trainer for process reward models.
-$(VENV)/trl-steps: $(READY_DEV)
-	$(BIN)/python -m pip install --quiet --no-deps --target $@ trl==1.8.0
+	$(BIN)/python benchmarks/train.py pairs
+	$(BIN)/python benchmarks/train.py steps
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -32,6 +32,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from peers import install
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -221,16 +223,6 @@ def train_tokenizer(folder: Path, texts: list[str]) -> None:
 
 
 # --- peers
-
-
-def install(folder: Path, *packages: str) -> Path | None:
-    """Install packages alone, on top of the libraries that we have; None where that fails."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *packages]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    if done.returncode:
-        print(f"{packages[0]} cannot be installed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-        return None
-    return folder
 
 
 def start_turn(contestant: str, place: Path | None, work: Path) -> dict[str, Any] | None:

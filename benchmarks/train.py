@@ -1,7 +1,9 @@
 """Training against TRL's RewardTrainer and PRMTrainer: the same rows, batches, steps and model, interleaved.
 
-    python benchmarks/train.py pairs --trl DIR      DIR holds trl (pip install --no-deps --target DIR trl)
-    python benchmarks/train.py steps --trl DIR      TRL 1.8.0 is the last that has a PRM trainer
+    python benchmarks/train.py pairs [--trl DIR]
+    python benchmarks/train.py steps [--trl DIR]    TRL 1.8.0 is the last that has a PRM trainer
+
+DIR holds trl (pip install --no-deps --target DIR trl); without it, it is installed for the moment.
 
 Every contestant trains a fresh copy of one random Qwen2 on the same token ids, in turns, several times. Compared is the
 CPU time of the training alone (wall time beside it), as the median over the turns; the losses of every step must agree
@@ -19,6 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from peers import install
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -69,9 +73,16 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    if options.trl:
-        sys.path.insert(0, str(options.trl))
+    with tempfile.TemporaryDirectory() as work:
+        place = options.trl or install(Path(work), "trl" if options.kind == "pairs" else "trl==1.8.0")
+        if place is None:
+            sys.exit(1)
+        sys.path.insert(0, str(place))
+        print_table(options)
 
+
+def print_table(options: argparse.Namespace) -> None:
+    """One row a workload."""
     import torch
     import transformers
     import trl
