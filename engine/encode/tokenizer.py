@@ -31,7 +31,11 @@ def load_tokenizer(preset: Any, base: Path) -> PreTrainedTokenizerBase:
     except Exception as error:
         raise _cannot_load(name, place, error) from error
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise TokenizerError(f"{name} loads as {type(tokenizer).__name__}, not as a tokenizer.", "base_model")
+        raise TokenizerError(
+            f"{name} loads as {type(tokenizer).__name__}, not as a tokenizer.",
+            "base_model",
+            "Name a tokenizer's folder or hub id in `tokenizer_config`.",
+        )
     _add_tokens(tokenizer, preset)
     choose_pad(tokenizer)
     if getattr(tokenizer, "split_special_tokens", False):
@@ -122,4 +126,6 @@ def _add_tokens(tokenizer: PreTrainedTokenizerBase, preset: Any) -> None:
         if tokens:
             tokenizer.add_tokens(tokens)
     except Exception as error:
-        raise TokenizerError(f"The tokens cannot be added: {_first_line(error)}", "special_tokens, tokens") from error
+        raise TokenizerError(
+            f"The tokens cannot be added: {_first_line(error)}", "special_tokens, tokens", "Give each token as text."
+        ) from error

@@ -20,7 +20,9 @@ def find_run(name_or_path: str) -> RunFolder:
         if RunFolder(path).exists():
             return RunFolder(path.resolve())
     except (OSError, ValueError, RuntimeError) as error:
-        raise RunError(f"{shown!r} is neither a run's name nor its path") from error
+        raise RunError(
+            f"{shown!r} is neither a run's name nor its path", advice="`rm-workbench runs` lists the runs"
+        ) from error
     known = known_run_folders()
     named = [path for path in known if path.name == name_or_path]
     here = Path("runs").resolve() / name_or_path

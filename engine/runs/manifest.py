@@ -57,7 +57,7 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError as error:
         raise RunError("no run here: it has no run.json", str(folder), "`rm-workbench runs` lists the runs") from error
     except OSError as error:
-        raise RunError(f"run.json cannot be read: {error.strerror}", str(folder)) from error
+        raise RunError(f"run.json cannot be read: {error.strerror}", str(folder), "check its owner and mode") from error
     except ValidationError as error:
         raise RunError("run.json is damaged", str(folder), "its events, log and checkpoints are still there") from error
 

@@ -19,7 +19,9 @@ def remove_run(run: RunFolder) -> None:
     try:
         shutil.rmtree(run.path)
     except OSError as error:
-        raise RunError(f"the folder cannot be removed: {error.strerror or error}", str(run.path)) from error
+        raise RunError(
+            f"the folder cannot be removed: {error.strerror or error}", str(run.path), "check its owner and mode"
+        ) from error
     finally:
         os.close(lock)
     forget(run.path)

@@ -66,7 +66,9 @@ def wait_until_over(run: RunFolder, timeout: float | None = None) -> bool:
 def _must_live(run: RunFolder) -> None:
     state = run_state(run)
     if not state.live:
-        raise RunError(f"the run is not alive: it has {state.value}", str(run.path))
+        raise RunError(
+            f"the run is not alive: it has {state.value}", str(run.path), "`rm-workbench runs` lists what lives"
+        )
 
 
 def _signal(run: RunFolder, number: int) -> int:

@@ -79,7 +79,9 @@ def _inline(inline: str | None) -> ChatTemplate:
         try:
             return ChatTemplate(JINJA, path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
-            raise TemplateError(f"The chat template file cannot be read: {error}.", str(path)) from error
+            raise TemplateError(
+                f"The chat template file cannot be read: {error}.", str(path), "Check `chat_template_jinja`."
+            ) from error
     return ChatTemplate(JINJA, inline, "chat_template_jinja")
 
 
