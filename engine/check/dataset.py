@@ -125,7 +125,9 @@ class Repetitions:
     def findings(self) -> Iterator[SetFinding]:
         """Duplicates, conflicts and leaks."""
         if self._copies:
-            yield SetFinding("duplicate-row", f"{len(self._copies)} rows repeat an earlier one", self._copies)
+            count = len(self._copies)
+            message = f"{count} rows repeat an earlier one" if count > 1 else "1 row repeats an earlier one"
+            yield SetFinding("duplicate-row", message, self._copies)
         if self._conflicts:
             what = "A over B in one and B over A in another" if self._pairs else "the same steps with other labels"
             rows = sorted(self._conflicts)

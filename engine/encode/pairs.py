@@ -161,12 +161,14 @@ def plan_pair(
     """
     if isinstance(pair.chosen, TokenIds) and isinstance(pair.rejected, TokenIds):
         return _given(setup, where, pair, findings)
+    rendering = "chosen"
     try:
         chosen, special = side_text(setup, pair.chosen, findings)
+        rendering = "rejected"
         rejected, _ = side_text(setup, pair.rejected, None)
         prompt = _prompt_text(setup, pair) if compare_splice else None
     except TemplateError as error:
-        return EncodedRow(where, None, refused_by_template(error), tuple(findings))
+        return EncodedRow(where, None, refused_by_template(error, rendering), tuple(findings))
     for name, side, text in (("chosen", pair.chosen, chosen), ("rejected", pair.rejected, rejected)):
         if (bad := lone_surrogate(text)) is not None:
             message = f"{_suspect_field(side) or name} holds {bad}"
@@ -218,9 +220,9 @@ def _suspect_field(side: Side) -> str | None:
     return next((f"`{field}`" for text, field in places if field and lone_surrogate(text)), None)
 
 
-def refused_by_template(error: TemplateError) -> Refusal:
-    """The refusal of a row that the chat template does not take."""
-    return Refusal("template-error", f"the chat template does not take it: {error.what} ({error.where})")
+def refused_by_template(error: TemplateError, what: str = "it") -> Refusal:
+    """The refusal of a row that the chat template does not take; `what` says which side of it."""
+    return Refusal("template-error", f"the chat template does not take {what}: {error.what} ({error.where})")
 
 
 def pooled(ids: Sequence[int], pad: int | None) -> int:

@@ -255,3 +255,13 @@ def test_a_legacy_space_before_the_last_newline_is_white_space(encode):
     (outcome,), _ = encode(row, tokenizer=fast, type_="bradley_terry.chat_template")
     assert fast.convert_ids_to_tokens(outcome.encoding.chosen_ids)[-3:] == ["<|end|>", "▁", "<0x0A>"]
     assert "eos-missing" not in {found.code for found in outcome.findings}
+
+
+def test_a_row_that_the_template_refuses_says_which_side(encode, chatml):
+    template = "{% if messages[-1].content == 'b' %}{{ raise_exception('No b.') }}{% endif %}{{ messages[-1].content }}"
+    a, b = ({"role": "assistant", "content": text} for text in "ab")
+    row = {"chosen": [ASK, a], "rejected": [ASK, b]}
+    preset = {"chat_template": "jinja", "chat_template_jinja": template}
+    (outcome,), _ = encode(row, tokenizer=chatml, preset=preset)
+    assert outcome.refusal.reason == "template-error"
+    assert outcome.refusal.message.startswith("the chat template does not take rejected: No b.")
