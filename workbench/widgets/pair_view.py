@@ -68,7 +68,7 @@ class PairView(Widget):
         self.set_class(bare, "-bare")
         self._raw.show(row if bare else None)
         sequences = row.sequences if row and len(row.sequences) == 2 else (None, None)
-        shared = row.shared_prefix if row else 0
+        shared = _alike(sequences[0], sequences[1], row.shared_prefix) if row else 0
         diverges = None not in sequences and sequences[0] != sequences[1]
         self._following = True
         for pane, name, sequence in zip(
@@ -103,6 +103,20 @@ class PairView(Widget):
         self._following = True
         other.scroll_to(y=y, animate=False, immediate=True)
         self._following = False
+
+
+def _alike(chosen: TokenSequence | None, rejected: TokenSequence | None, shared: int) -> int:
+    """How many tokens both sides begin with, at least `shared`.
+
+    An encoding shares one token less than the shorter side has, so that each side keeps one of its own: where a cut
+    has made the sides the same, or one begins with all of the other, the first difference lies further on.
+    """
+    if chosen is None or rejected is None:
+        return shared
+    shorter = min(len(chosen.ids), len(rejected.ids))
+    while shared < shorter and chosen.ids[shared] == rejected.ids[shared]:
+        shared += 1
+    return shared
 
 
 def side_title(name: str, sequence: TokenSequence | None) -> Content:
