@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import subprocess
@@ -306,3 +307,38 @@ async def test_the_key_under_the_cursor_is_explained(make_app, pair_preset, open
         editor = await opened(pilot)
         editor.move_cursor((7, 3))
         await settle(pilot, lambda: "default 512" in text_of(app.screen, "PresetStatus"))
+
+
+async def test_enter_leads_back_to_the_editor_that_escape_left(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=(80, 24)) as pilot:
+        editor = await opened(pilot)
+        await pilot.press("escape", "1", "2")
+        await settle(pilot, lambda: app.current_mode == "preset")
+        assert not editor.has_focus
+        assert any(key.binding.action == "edit" and key.enabled for key in app.screen.active_bindings.values())
+        await pilot.press("enter")
+        assert editor.has_focus
+        assert not any(key.binding.action == "edit" for key in app.screen.active_bindings.values())
+
+
+async def test_a_sample_never_stands_beside_another_preset(
+    make_app, pair_preset, steps_preset, opened, inspector, settle
+):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        answered, at_once = asyncio.Event(), inspector.rows
+
+        async def slowly(*asked):
+            await answered.wait()
+            return await at_once(*asked)
+
+        inspector.rows = slowly
+        await app.open_preset(str(steps_preset))
+        await settle(pilot, lambda: app.session.checked)
+        assert sample(app) is None
+        assert "Opening the data" in text_of(app.screen, "#message")
+        answered.set()
+        await settle(pilot, lambda: sample(app))
+        assert app.screen.query_one(StepsView).display

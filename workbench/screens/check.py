@@ -71,6 +71,7 @@ class CheckScreen(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self._checked: PresetText | None = None
+        self._reported: str | None = None
         self._findings: tuple[FindingSummary, ...] = ()
 
     def compose_body(self) -> ComposeResult:
@@ -130,7 +131,7 @@ class CheckScreen(WorkbenchScreen):
         running = self.query_one("#running")
         running.add_class("-on")
         self._progress(Progress("opening the data", 0, None))
-        if not self._findings:
+        if self._reported != preset.path:  # a report of another preset must not pass for this one's
             self._say("Checking every row …", "", "You can go elsewhere meanwhile; esc stops it.")
         try:
             async with aclosing(self.workbench.inspector.check(preset)) as replies:  # type: ignore[type-var]
@@ -139,6 +140,7 @@ class CheckScreen(WorkbenchScreen):
                         self._progress(reply)
                     elif isinstance(reply, CheckReport):
                         await self.show_report(reply)
+                        self._reported = preset.path
                     else:
                         self._fail(reply)
         finally:

@@ -48,6 +48,7 @@ class PresetScreen(WorkbenchScreen):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "edit", "Edit", tooltip="Back to the editor, which Escape leaves", id="preset.edit"),
         Binding("ctrl+s", "save", "Save", tooltip="Write the file; a built-in preset becomes ./NAME.yaml",
                 id="preset.save"),
         Binding("f3", "save_as", "Save as", tooltip="Write another file", id="preset.save_as", show=False),
@@ -117,6 +118,24 @@ class PresetScreen(WorkbenchScreen):
         session, editor = self.workbench.session, self.query_one(PresetEditor)
         line, column = editor.cursor_location
         self.query_one(PresetStatus).show(session.problems, line + 1, _about(hover(editor.text, line, column)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is a way back to the editor where one is not in it."""
+        return not (action == "edit" and isinstance(self.focused, PresetEditor))
+
+    def on_descendant_focus(self) -> None:
+        """The keys below the screen are those of the pane with the focus."""
+        self.refresh_bindings()
+
+    def on_descendant_blur(self) -> None:
+        """The same where no pane has it."""
+        self.refresh_bindings()
+
+    def action_edit(self) -> None:
+        """Give the keys to the editor, brought into view if it is not."""
+        if self.has_class("-sample"):
+            self.action_panes()
+        self.query_one(PresetEditor).focus()
 
     # --- saving ---
 

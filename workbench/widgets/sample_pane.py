@@ -10,9 +10,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.inspector.messages import Failure, Rows, RowView
+from engine.inspector.messages import Failure, PresetText, Rows, RowView
 from workbench.screen_text import visible
-from workbench.session import Selection, Session
+from workbench.session import Selection
 from workbench.widgets.pair_view import PairView
 from workbench.widgets.row_header import RowHeader
 from workbench.widgets.steps_view import StepsView
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ENCODE_AFTER = 0.1
 """Seconds without a change before the row is encoded again."""
+OPENING = "Opening the data and the tokenizer …"
 SAY_SO_AFTER = 0.4
 """Seconds after which a person is told what is being waited for."""
 
@@ -51,8 +52,9 @@ class SamplePane(Vertical):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id, classes="-pair -message")
-        self._shown: tuple[str, Selection] | None = None
-        self._asked: tuple[str, Selection] | None = None
+        self._shown: tuple[PresetText, Selection] | None = None
+        self._asked: tuple[PresetText, Selection] | None = None
+        self._sampled: str | None = None
         self._rows: Rows | None = None
         self._item = 0
 
@@ -84,16 +86,21 @@ class SamplePane(Vertical):
         if self.screen is not app.screen_stack[0]:
             return
         session = app.session
+        if self._sampled is not None and self._sampled != str(session.path):
+            # Another preset: the sample of the one before must not pass for its own.
+            self._sampled = self._rows = self._shown = None
+            self._say(Content(OPENING))
+        preset = session.preset_text
         if session.path is None:
             self._say(Content("No preset is open: 1 goes home, where Enter opens one."))
-        elif session.loaded is None:
+        elif preset is None:
             if session.checked:
                 self._say(Content("A sample is shown here as soon as the preset is valid."))
         else:
-            wanted = (session.loaded.text, app.selection)
+            wanted = (preset, app.selection)
             if wanted not in (self._shown, self._asked):
                 self._asked = wanted
-                self._encode(session, app.selection)
+                self._encode(preset, app.selection)
 
     def action_step(self, by: int) -> None:
         """Go to the next or previous sample: of this row, then of the next one."""
@@ -107,28 +114,26 @@ class SamplePane(Vertical):
             self._workbench.selection = Selection(selection.split, row)
 
     @work(group="encode", exclusive=True, exit_on_error=False)
-    async def _encode(self, session: Session, selection: Selection) -> None:
+    async def _encode(self, preset: PresetText, selection: Selection) -> None:
         await asyncio.sleep(ENCODE_AFTER)
-        preset = session.preset_text
-        assert preset is not None
         patience = self.set_timer(SAY_SO_AFTER, self._say_waiting)
         try:
             reply = await self._workbench.inspector.rows(preset, selection.split, selection.row, selection.row + 1)
         finally:
             patience.stop()
-            if self._asked == (preset.text, selection):
+            if self._asked == (preset, selection):
                 self._asked = None
-        self.border_subtitle = ""
         if isinstance(reply, Failure):
             if not reply.cancelled:
-                self._shown = (preset.text, selection)
+                self._shown = (preset, selection)
                 self._say_failure(reply)
             return
         if not reply.rows and reply.total and selection.row >= reply.total:
             self._workbench.selection = Selection(selection.split, reply.total - 1)
             return
-        self._shown = (preset.text, selection)
+        self._shown = (preset, selection)
         self._rows = reply
+        self._sampled = preset.path
         self._item = min(self._item, max(0, len(reply.rows) - 1)) if len(reply.rows) > 1 else 0
         self._show_row()
 
@@ -146,13 +151,13 @@ class SamplePane(Vertical):
 
     def _say_waiting(self) -> None:
         if self.row is None:
-            self._say(Content("Opening the data and the tokenizer …"))
+            self._say(Content(OPENING))
         else:
-            self.border_subtitle = "encoding …"
+            self.query_one(RowHeader).show(None, "encoding the row anew …")
 
     def _say_failure(self, failure: Failure) -> None:
         lines = [Content.styled(visible(failure.what, keep="\n"), "$text-error bold")]
-        lines += [Content.styled(visible(failure.where), "$quiet")] if failure.where else []
+        lines += [Content.styled(f"in {visible(failure.where)}", "$quiet")] if failure.where else []
         lines += [Content(visible(failure.advice, keep="\n"))] if failure.advice else []
         self._say(Content("\n").join(lines))
 
