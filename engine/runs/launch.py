@@ -99,7 +99,15 @@ def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
 
 
 def resume(run: RunFolder, command: Sequence[str] | None = None) -> None:
-    """Start the run again, from its last complete checkpoint. Raises RunError if it is alive or has none."""
+    """Start the run again, from its last complete checkpoint. Raises RunError if it is alive, finished, or has none."""
+    last = read_tail(run.events)
+    ended = last[-1].event if last else None
+    if isinstance(ended, End) and ended.status == "finished":
+        raise RunError(
+            "the run has finished: there is nothing left to train",
+            str(run.path),
+            "train the preset again, as a new run",
+        )
     if not run.checkpoints():
         raise RunError(
             "there is no complete checkpoint to resume from", str(run.path), "train the preset again, as a new run"

@@ -195,6 +195,8 @@ def test_resume_goes_on_from_the_last_checkpoint_in_the_same_events(run, trainer
     assert [record.seq for record in records] == list(range(len(records)))
     assert events(run, Start)[-1].resumed_from == "checkpoint-3"
     assert [event.step for event in events(run, Metric)] == [1, 2, 3, 4, 5, 4, 5, 6, 7, 8]
+    with pytest.raises(RunError, match="has finished"):
+        resume(run, trainer(run, steps=8))
 
 
 def test_without_a_whole_checkpoint_there_is_nothing_to_resume(run):
