@@ -77,4 +77,5 @@ def view_row(opened: Opened, source: OpenedSource, row: Row, encoded: EncodedRow
 
 
 def _as_json(row: Row) -> str:
-    return json.dumps(row, ensure_ascii=True, indent=2, default=str) if isinstance(row, dict) else str(row)
+    # An unreadable line is no row: all that is known of it is the reason, which the refusal gives.
+    return json.dumps(row, ensure_ascii=True, indent=2, default=str) if isinstance(row, dict) else ""

@@ -32,6 +32,9 @@ class RefusalNote(Static):
                     ("✗ dropped: ", "bold $cut"),
                     (visible(row.reason or "without a reason"), "bold $cut"),
                     f"  {visible(row.message or '')}",
-                    ("" if row.sequences else "  (it never had tokens: this is the row itself)", "$quiet"),
+                    (
+                        "" if row.sequences or not row.raw else "  (it never had tokens: this is the row itself)",
+                        "$quiet",
+                    ),
                 )
             )
