@@ -10,11 +10,14 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.preset_argument import add_preset_argument
+from engine.encode.encoding import MASKED, TokenSequence
 from engine.inspector.messages import RowView, preview_object
 from engine.preset.load import load_preset
 from engine.visible import visible
 
 DEFAULT_ROWS = "0:10"
+HEAD_SHOWN, TAIL_SHOWN = 3000, 1000
+"""Tokens of a sequence that are printed; of a longer one the middle is left out, and said to be."""
 
 
 def add_preview_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -94,20 +97,7 @@ def row_text(view: RowView) -> Text:
         if kept < len(sequence.ids):
             text.append(f", {len(sequence.ids) - kept} cut", "yellow")
         text.append("\n")
-        for i, piece in enumerate(sequence.pieces):
-            cut = not sequence.kept_start <= i < sequence.kept_end
-            shared = view.model_kind == "pair" and i < view.shared_prefix
-            label = sequence.labels[i]
-            masked = view.model_kind == "steps" and label == -100
-            style = "strike dim" if cut else "cyan" if sequence.special[i] else "dim" if shared or masked else ""
-            # A newline is shown, and breaks the line as it does in the text.
-            spelled = visible(piece).replace("␊", "␊\n")
-            # Token boundaries show as alternating underlines, which survive a terminal without colours.
-            text.append(spelled, f"{style} underline".strip() if i % 2 else style)
-            if view.model_kind == "steps" and not masked:
-                text.append(f"⟨{label:g}⟩", "bold green" if label >= 0.5 else "bold red")
-            if i == sequence.pooled and not cut:
-                text.append("▲", "bold yellow")
+        _append_tokens(text, view, sequence)
         text.append("\n")
     for finding in view.findings:
         text.append(
@@ -116,3 +106,26 @@ def row_text(view: RowView) -> Text:
         )
         text.append(f"{visible(finding.message)}\n")
     return text
+
+
+def _append_tokens(text: Text, view: RowView, sequence: TokenSequence) -> None:
+    """One sequence's tokens, of a very long one its head and its tail."""
+    left_out = range(HEAD_SHOWN, max(HEAD_SHOWN, len(sequence.ids) - TAIL_SHOWN))
+    for i, piece in enumerate(sequence.pieces):
+        if i in left_out:
+            if i == left_out.start:
+                text.append(f" … {len(left_out)} tokens more (--json has them all) … ", "yellow")
+            continue
+        cut = not sequence.kept_start <= i < sequence.kept_end
+        shared = view.model_kind == "pair" and i < view.shared_prefix
+        label = sequence.labels[i]
+        masked = view.model_kind == "steps" and label == MASKED
+        style = "strike dim" if cut else "cyan" if sequence.special[i] else "dim" if shared or masked else ""
+        # A newline is shown, and breaks the line as it does in the text.
+        spelled = visible(piece).replace("␊", "␊\n")
+        # Token boundaries show as alternating underlines, which survive a terminal without colours.
+        text.append(spelled, f"{style} underline".strip() if i % 2 else style)
+        if view.model_kind == "steps" and not masked:
+            text.append(f"⟨{label:g}⟩", "bold green" if label >= 0.5 else "bold red")
+        if i == sequence.pooled and not cut:
+            text.append("▲", "bold yellow")

@@ -154,3 +154,12 @@ def test_what_is_said_about_bad_input_never_acts_on_the_terminal(write_preset, t
     said = capsys.readouterr()
     assert "⟨202E⟩" in said.err
     assert not set(said.out + said.err) & set(hostile.replace("]0;owned", "").replace("2J", ""))
+
+
+def test_a_huge_row_is_printed_by_its_head_and_its_tail(write_preset, capsys):
+    rows = [{"input": "q", "chosen": "a" + "b" * 200_000 + "c", "rejected": "no"}]
+    assert main(["preview", str(write_preset(rows, "sequence_len: 300000\n"))]) == 0
+    shown = capsys.readouterr().out
+    assert "tokens more (--json has them all)" in shown
+    assert "bc<|im_end|>▲" in shown
+    assert len(shown) < 10_000
