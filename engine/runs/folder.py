@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.preset.load import LoadedPreset
+from engine.runs.checkpoint import whole_checkpoints
 from engine.runs.error import RunError
 from engine.runs.index import remember
 from engine.runs.manifest import Manifest, read_manifest, write_manifest
 from engine.runs.portable import portable_preset
-from engine.trainer.checkpoint import whole_checkpoints
 from engine.visible import visible
 
 DEFAULT_PARENT = "runs"

@@ -11,8 +11,8 @@ from engine.error import EngineError
 from engine.events.schema import End, Event, FindingEvent
 from engine.events.writer import EventWriter
 from engine.prepare import Cancelled
+from engine.runs.checkpoint import discard_broken
 from engine.runs.lock import hold_lock
-from engine.trainer.checkpoint import discard_broken
 from engine.trainer.error import NotFiniteError, StopRequestedError
 from engine.trainer.run import is_first_process, train_run
 from engine.trainer.stop import StopRequest

@@ -26,10 +26,10 @@ from engine.model.verify import reload_difference
 from engine.prepare import open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
+from engine.runs.checkpoint import discard_broken, resume_point
 from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
 from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
-from engine.trainer.checkpoint import discard_broken, resume_point
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell
 from engine.trainer.stop import StopAtStepEnd, StopRequest

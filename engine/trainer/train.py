@@ -51,7 +51,7 @@ class RewardTrainer(Trainer):
     """Trains a model with a reader (engine/model/read.py) on encoded rows.
 
     The loss of an optimizer step is the mean over the items of its global batch (pairs, or judged steps), however they
-    are divided over micro-batches and processes. A loss or a gradient that is not finite raises TrainingError with the
+    are divided over micro-batches and processes. A loss or a gradient that is not finite raises NotFiniteError with the
     rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs; None leaves the rows in
     their order.
     """

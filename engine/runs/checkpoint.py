@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from engine.trainer.error import TrainingError
+from engine.runs.error import RunError
 
 STATE = "trainer_state.json"
 """The file that transformers writes last: a checkpoint without it, or with half of it, was cut off while saving."""
@@ -35,7 +35,7 @@ def discard_broken(run_dir: Path) -> list[Path]:
 def resume_point(run_dir: Path, wanted: str | None) -> Path | None:
     """The checkpoint to go on from: the run's own last one, else the one that the preset names, else None.
 
-    Raises TrainingError where the named one is not there or not whole.
+    Raises RunError where the named one is not there or not whole.
     """
     if own := whole_checkpoints(run_dir):
         return own[-1]
@@ -44,7 +44,7 @@ def resume_point(run_dir: Path, wanted: str | None) -> Path | None:
     named = Path(wanted).expanduser().resolve()
     if is_whole(named):
         return named
-    raise TrainingError(
+    raise RunError(
         "There is no complete checkpoint there." if named.exists() else "There is no such checkpoint.",
         str(named),
         "Name a checkpoint-N folder, or remove `resume_from_checkpoint`.",
