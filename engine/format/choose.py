@@ -10,6 +10,7 @@ from engine.format import columns as columns_layout
 from engine.format import math_shepherd, preference, pretokenised, prm800k, ranked, stepwise
 from engine.format.fields import kind_of
 from engine.format.format import Format, FormatError, Kind
+from engine.preset.schema import DatasetConfig
 from engine.sample import Sample
 from engine.source.row import Row, RowError
 
@@ -54,7 +55,7 @@ _IN_SOME_ROWS = ("system", "margin", "tools")
 
 
 def choose_format(
-    type_: str | None, columns: Sequence[str], first_rows: Sequence[Row], config: Any, model_kind: Kind
+    type_: str | None, columns: Sequence[str], first_rows: Sequence[Row], config: DatasetConfig, model_kind: Kind
 ) -> Format:
     """The format of a data set, with the reason for it.
 
@@ -71,7 +72,7 @@ def choose_format(
         first = next(iter(first_rows))
         raise FormatError(
             "None of the first rows is an object with columns.",
-            _path(config),
+            config.path,
             f"The first: {first.message}" if isinstance(first, RowError) else "Give each row its columns by name.",
         )
     if names:
@@ -82,13 +83,13 @@ def choose_format(
         if type_ == "bradley_terry":
             _of_kind(type_, "pair", model_kind)
         found = _detected(names, rows, config, model_kind)
-    for column in (getattr(config, "field_margin", None) or "margin", "chat_template_kwargs"):
+    for column in (config.column("margin"), "chat_template_kwargs"):
         if column in found.reads and len(rows) > 1 and column in names and _all_null(rows, column):
             found = _without_nulls(found, column)
     return found
 
 
-def _detected(names: Sequence[str], rows: Rows, config: Any, model_kind: Kind) -> Format:
+def _detected(names: Sequence[str], rows: Rows, config: DatasetConfig, model_kind: Kind) -> Format:
     detect: Mapping[Kind, Callable[[Sequence[str], Rows, Any], Format | None]]
     detect = {"pair": _detect_pairs, "steps": _detect_steps}
     found = detect[model_kind](names, rows, config)
@@ -98,7 +99,7 @@ def _detected(names: Sequence[str], rows: Rows, config: Any, model_kind: Kind) -
     other = detect["steps" if model_kind == "pair" else "pair"](names, rows, config)
     raise FormatError(
         f"No known layout of {wanted} has these columns: {_quoted(names)}.",
-        _path(config),
+        config.path,
         _advice(names, rows, model_kind, other),
     )
 
@@ -131,17 +132,17 @@ def _holds_rows(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
-def _look_at_mapping(names: Sequence[str], config: Any) -> None:
+def _look_at_mapping(names: Sequence[str], config: DatasetConfig) -> None:
     """Raise FormatError where the preset maps to a column that is not there."""
     for name in _MAPPED:
-        column = getattr(config, f"field_{name}", None)
-        if column in (None, name) or column in names:
+        column = config.column(name)
+        if column == name or column in names:
             continue
         near = get_close_matches(str(column), names, n=1, cutoff=0.6)
         if near or name not in _IN_SOME_ROWS:
             raise FormatError(
                 f"`field_{name}: {column}`: there is no such column.",
-                _path(config),
+                config.path,
                 f"{_did_you_mean(near)}The columns are {_quoted(names)}.",
             )
 
@@ -163,18 +164,18 @@ def _of_kind(type_: str, kind: Kind, model_kind: Kind) -> None:
         raise FormatError(f"`{type_}` reads {what}.", "type", f"It needs `{key}: true`, or choose another type.")
 
 
-def _pinned(type_: str, names: Sequence[str], config: Any, model_kind: Kind) -> Format:
+def _pinned(type_: str, names: Sequence[str], config: DatasetConfig, model_kind: Kind) -> Format:
     pinned = _PINNED[type_]
     _of_kind(type_, pinned.kind, model_kind)
     needed = pinned.columns
-    mapped = [getattr(config, f"field_{name}", None) or name for name in needed]
+    mapped = [config.column(name) for name in needed]
     if needed == ("input", "label"):
         mapped = list(math_shepherd.field_names(config))
     missing = {field: name for field, name in zip(mapped, needed, strict=True) if field not in names}
     if missing and names:
         raise FormatError(
             f"`{type_}` reads {_quoted(missing)}, which the data do not have.",
-            _path(config),
+            config.path,
             f"The columns are {_quoted(names)}. "
             f"{_how_to_map(missing, pinned)}Choose another `type`, or leave it out to have the layout detected.",
         )
@@ -187,7 +188,7 @@ def _how_to_map(missing: Mapping[str, str], pinned: _Pinned) -> str:
     return f"Map yours ({', '.join(f'`field_{name}: …`' for name in missing.values())}). "
 
 
-def _detect_pairs(names: Sequence[str], rows: Rows, config: Any) -> Format | None:
+def _detect_pairs(names: Sequence[str], rows: Rows, config: DatasetConfig) -> Format | None:
     for pair in pretokenised.COLUMNS:
         if all(name in names for name in pair):
             return pretokenised.token_pairs(config, f"{_quoted(pair)} hold token ids: already tokenised", pair)
@@ -212,7 +213,7 @@ def _detect_pairs(names: Sequence[str], rows: Rows, config: Any) -> Format | Non
     return preference.text_pairs(config, reason, explicit=False)
 
 
-def _conversations(names: Sequence[str], rows: Rows, config: Any, chosen: str, prompt: str) -> Format:
+def _conversations(names: Sequence[str], rows: Rows, config: DatasetConfig, chosen: str, prompt: str) -> Format:
     head = f"`{chosen}` is a list of messages and"
     if prompt not in names or _all_null(rows, prompt):
         reason = f"{head} there is no `{prompt}`: TRL conversational, implicit prompt"
@@ -233,7 +234,7 @@ def _conversations(names: Sequence[str], rows: Rows, config: Any, chosen: str, p
     return preference.conversation_pairs(config, reason, "implicit")
 
 
-def _detect_steps(names: Sequence[str], rows: Rows, config: Any) -> Format | None:
+def _detect_steps(names: Sequence[str], rows: Rows, config: DatasetConfig) -> Format | None:
     fields = stepwise.field_names(config)
     if fields["completions"] in names and fields["labels"] in names:
         if _holds(rows, fields["prompt"], list):
@@ -268,10 +269,6 @@ def _all_null(rows: Rows, name: str) -> bool:
 
 def _kind(rows: Rows, name: str) -> str:
     return next((kind_of(row[name]) for row in rows if row.get(name) is not None), "text")
-
-
-def _path(config: Any) -> str:
-    return str(getattr(config, "path", "") or "the data set")
 
 
 def _did_you_mean(near: Sequence[str]) -> str:

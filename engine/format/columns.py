@@ -7,19 +7,20 @@ from engine.check.codes import finding
 from engine.finding import Finding
 from engine.format.fields import margin, note_empty_prompt, text_or_parts, wrong_type
 from engine.format.format import Format
+from engine.preset.schema import DatasetConfig
 from engine.sample import Conversation, Message, Pair, PlainText, Sample
 
 
-def field_names(config: Any) -> dict[str, str]:
+def field_names(config: DatasetConfig) -> dict[str, str]:
     """The columns of this layout by their customary names, as the data set's field mapping has them."""
     names = ("system", "input", "chosen", "rejected", "margin")
-    return {name: getattr(config, f"field_{name}", None) or name for name in names}
+    return {name: config.column(name) for name in names}
 
 
-def chat_template_pairs(config: Any, reason: str, name: str = "bradley_terry.chat_template") -> Format:
+def chat_template_pairs(config: DatasetConfig, reason: str, name: str = "bradley_terry.chat_template") -> Format:
     """`bradley_terry.chat_template`: an optional system turn, the user's `input`, the assistant's answer."""
     fields = field_names(config)
-    drop_system = bool(getattr(config, "drop_system_message", False))
+    drop_system = config.drop_system_message
 
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
         head: list[Message] = []
@@ -44,13 +45,13 @@ def chat_template_pairs(config: Any, reason: str, name: str = "bradley_terry.cha
     return Format(name, reason, "pair", tuple(fields.values()), True, read)
 
 
-def llama3_pairs(config: Any, reason: str, name: str = "bradley_terry.llama3") -> Format:
+def llama3_pairs(config: DatasetConfig, reason: str, name: str = "bradley_terry.llama3") -> Format:
     """`bradley_terry.llama3` (`.icr`): the same columns as Llama 3 text, written out, without a chat template.
 
     Nothing is stripped, and no BOS is written: the tokenizer adds its own, if it has one.
     """
     fields = field_names(config)
-    drop_system = bool(getattr(config, "drop_system_message", False))
+    drop_system = config.drop_system_message
 
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
         turns: list[tuple[str, str, str]] = []

@@ -10,24 +10,25 @@ from typing import Any
 from engine.finding import Finding
 from engine.format.fields import note_empty_prompt, text
 from engine.format.format import Format, RowRefused
+from engine.preset.schema import DatasetConfig
 from engine.sample import Sample, Steps
 
 MARKER = "ки"
 _FIRST_STEP = re.compile(r"Step 1\s*:")
 
 
-def field_names(config: Any) -> tuple[str, str]:
+def field_names(config: DatasetConfig) -> tuple[str, str]:
     """The columns of the marked text and of its labels."""
-    return getattr(config, "field_input", None) or "input", getattr(config, "field_labels", None) or "label"
+    return config.column("input"), config.field_labels or "label"
 
 
-def looks_like(row: Mapping[str, Any], config: Any) -> bool:
+def looks_like(row: Mapping[str, Any], config: DatasetConfig) -> bool:
     """Whether `row` is in this layout."""
     source, label = (row.get(field) for field in field_names(config))
     return isinstance(source, str) and isinstance(label, str) and MARKER in source and MARKER not in label
 
 
-def math_shepherd(config: Any, reason: str, name: str = "stepwise_supervised.math_shepherd") -> Format:
+def math_shepherd(config: DatasetConfig, reason: str, name: str = "stepwise_supervised.math_shepherd") -> Format:
     """Steps from Math-Shepherd's two columns."""
     source_field, label_field = field_names(config)
 

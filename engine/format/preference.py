@@ -8,32 +8,33 @@ from engine.check.codes import finding
 from engine.finding import Finding
 from engine.format.fields import margin, messages, note_empty_prompt, required, template_kwargs, text, tools
 from engine.format.format import Format, RowRefused
+from engine.preset.schema import DatasetConfig
 from engine.sample import Conversation, Message, Pair, PlainText, Sample
 
 DEFAULT_ROLES: Mapping[str, str] = {"human": "user", "gpt": "assistant"}
 """Roles that other tools write for the two that every template knows (axolotl's mapping)."""
 
 
-def field_names(config: Any) -> dict[str, str]:
+def field_names(config: DatasetConfig) -> dict[str, str]:
     """The columns of these layouts by their customary names, as the data set's field mapping has them."""
     names = ("prompt", "chosen", "rejected", "margin", "tools")
-    return {name: getattr(config, f"field_{name}", None) or name for name in names}
+    return {name: config.column(name) for name in names}
 
 
-def message_keys(config: Any) -> Mapping[str, str]:
+def message_keys(config: DatasetConfig) -> Mapping[str, str]:
     """The template's names of a message's entries to the row's, where they differ."""
-    return dict(getattr(config, "message_property_mappings", None) or {})
+    return dict(config.message_property_mappings or {})
 
 
-def message_roles(config: Any) -> Mapping[str, str]:
+def message_roles(config: DatasetConfig) -> Mapping[str, str]:
     """The row's roles to the template's. A preset's `roles` is `{template's: [row's, …]}`, as in axolotl."""
-    roles = getattr(config, "roles", None)
+    roles = config.roles
     if not roles:
         return DEFAULT_ROLES
     return {theirs: ours for ours, all_theirs in roles.items() for theirs in all_theirs}
 
 
-def text_pairs(config: Any, reason: str, *, explicit: bool) -> Format:
+def text_pairs(config: DatasetConfig, reason: str, *, explicit: bool) -> Format:
     """Plain text: the answer, after the prompt if it has a column; EOS appended, BOS as the tokenizer does."""
     fields = field_names(config)
 
@@ -56,10 +57,10 @@ Prompt = Literal["explicit", "implicit", "text"]
 """Where a conversation's prompt is: in messages of its own, inside the sides, or in a column of text."""
 
 
-def conversation_pairs(config: Any, reason: str, prompt: Prompt) -> Format:
+def conversation_pairs(config: DatasetConfig, reason: str, prompt: Prompt) -> Format:
     """Conversations: the prompt's messages and the side's, rendered as one by the chat template."""
     fields, keys, roles = field_names(config), message_keys(config), message_roles(config)
-    drop_system = bool(getattr(config, "drop_system_message", False))
+    drop_system = config.drop_system_message
 
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
         head: tuple[Message, ...] = ()

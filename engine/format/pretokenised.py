@@ -6,15 +6,16 @@ from typing import Any
 from engine.finding import Finding
 from engine.format.fields import items, margin, wrong_type
 from engine.format.format import Format, RowRefused
+from engine.preset.schema import DatasetConfig
 from engine.sample import Pair, Sample, TokenIds
 
 COLUMNS = (("chosen_ids", "rejected_ids"), ("chosen_input_ids", "rejected_input_ids"))
 """The columns of token ids, in TRL's present and former names."""
 
 
-def token_pairs(config: Any, reason: str, columns: tuple[str, str]) -> Format:
+def token_pairs(config: DatasetConfig, reason: str, columns: tuple[str, str]) -> Format:
     """Both sides as lists of token ids."""
-    margin_field = getattr(config, "field_margin", None) or "margin"
+    margin_field = config.column("margin")
 
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
         chosen, rejected = (_ids(row, column) for column in columns)

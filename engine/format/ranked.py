@@ -14,6 +14,7 @@ from engine.finding import Finding
 from engine.format.fields import items, messages, note_empty_prompt, required, text, wrong_type
 from engine.format.format import Format, RowRefused
 from engine.format.preference import message_keys, message_roles
+from engine.preset.schema import DatasetConfig
 from engine.sample import Conversation, Message, Pair, PlainText, Sample, Side
 
 PROMPTS = ("prompt", "input", "question", "instruction", "query")
@@ -50,10 +51,10 @@ class Ranking:
         return f"`{self.answers}` holds several answers to `{self.prompt}`, {order}{lower}: {RULE}"
 
 
-def find_ranking(rows: Sequence[Mapping[str, Any]], config: Any) -> Ranking | None:
+def find_ranking(rows: Sequence[Mapping[str, Any]], config: DatasetConfig) -> Ranking | None:
     """The ranked layout of `rows`, or None where they are none."""
     for row in rows:
-        prompts = [name for name in (getattr(config, "field_prompt", None), *PROMPTS) if name and name in row]
+        prompts = [name for name in (config.field_prompt, *PROMPTS) if name and name in row]
         if not prompts:
             continue
         for answers in (*ALREADY_RANKED, *ANSWERS):
@@ -66,7 +67,7 @@ def find_ranking(rows: Sequence[Mapping[str, Any]], config: Any) -> Ranking | No
     return None
 
 
-def ranked_pairs(config: Any, ranking: Ranking) -> Format:
+def ranked_pairs(config: DatasetConfig, ranking: Ranking) -> Format:
     """Pairs from several answers to one prompt."""
     keys, roles = message_keys(config), message_roles(config)
 

@@ -20,6 +20,7 @@ from engine.encode.view import token_sequences
 from engine.format.choose import choose_format
 from engine.format.format import Kind
 from engine.format.ranked import RULE
+from engine.preset.schema import DatasetConfig
 from engine.sample import SampleId
 
 
@@ -215,7 +216,7 @@ def page() -> str:
 
 
 def _section(example: Example, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
-    config = SimpleNamespace(step_separator=example.separator)
+    config = DatasetConfig(path="example.jsonl", step_separator=example.separator)
     format_ = choose_format(example.type, list(example.row), [example.row], config, example.kind)
     encoder = make_encoder(SimpleNamespace(sequence_len=4096, chat_template="chatml"), config, tokenizer, format_)
     name = f"`type: {format_.name}`" if example.type else f"detected: {format_.reason}"

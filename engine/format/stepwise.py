@@ -9,16 +9,17 @@ from engine.finding import Finding
 from engine.format.fields import items, kind_of, messages, note_empty_prompt, required, text, texts
 from engine.format.format import Format, RowRefused
 from engine.format.preference import message_keys, message_roles
+from engine.preset.schema import DatasetConfig
 from engine.sample import Conversation, Message, Sample, Steps
 
 
-def field_names(config: Any) -> dict[str, str]:
+def field_names(config: DatasetConfig) -> dict[str, str]:
     """The columns of this layout by their customary names, as the data set's field mapping has them."""
     names = ("prompt", "completions", "labels")
-    return {name: getattr(config, f"field_{name}", None) or name for name in names}
+    return {name: config.column(name) for name in names}
 
 
-def stepwise(config: Any, reason: str, name: str = "stepwise_supervised") -> Format:
+def stepwise(config: DatasetConfig, reason: str, name: str = "stepwise_supervised") -> Format:
     """`stepwise_supervised`: prompt and steps as plain text, each step followed by the separator."""
     fields = field_names(config)
 
@@ -31,14 +32,14 @@ def stepwise(config: Any, reason: str, name: str = "stepwise_supervised") -> For
     return Format(name, reason, "steps", tuple(fields.values()), False, read)
 
 
-def stepwise_chat(config: Any, reason: str, name: str = "stepwise_supervised.chat_template") -> Format:
+def stepwise_chat(config: DatasetConfig, reason: str, name: str = "stepwise_supervised.chat_template") -> Format:
     """`stepwise_supervised.chat_template`: the steps make up the assistant's turn, rendered by the chat template.
 
     The prompt is text (the user's turn, after an optional system turn) or a list of messages.
     """
     fields, keys, roles = field_names(config), message_keys(config), message_roles(config)
-    system_field = getattr(config, "field_system", None) or "system"
-    drop_system = bool(getattr(config, "drop_system_message", False))
+    system_field = config.column("system")
+    drop_system = config.drop_system_message
 
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
         asked = required(row, fields["prompt"])

@@ -152,6 +152,10 @@ class DatasetConfig(BaseModel):
     max_completion_length: Positive | None = _data("Cut the steps together to this many tokens, from the right.")
     train_on_last_step_only: Flag = _data("Judge the last step only. Applies to training rows.", False)
 
+    def column(self, name: str) -> str:
+        """The column for what layouts call `name`: the one that `field_NAME` says, else that of this very name."""
+        return getattr(self, f"field_{name}", None) or name
+
     @model_validator(mode="before")
     @classmethod
     def _take_fields_from_type(cls, data: Any) -> Any:

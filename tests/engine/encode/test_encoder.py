@@ -15,6 +15,7 @@ from engine.encode.tokens import dividers, shared_length, token_ids
 from engine.encode.view import token_sequences
 from engine.format.choose import TYPES, choose_format
 from engine.format.format import FormatError
+from engine.preset.schema import DatasetConfig
 from engine.sample import SampleId
 from engine.source.row import RowError
 
@@ -45,7 +46,7 @@ PAIRS = st.fixed_dictionaries(
 
 
 def encoder_for(tokenizer, type_, row, kind="pair", preset=None, dataset=None):
-    config = SimpleNamespace(**(dataset or {}))
+    config = DatasetConfig(path="rows.jsonl", **(dataset or {}))
     format_ = choose_format(type_, list(row), [row], config, kind)
     return make_encoder(SimpleNamespace(**{"sequence_len": 512, **(preset or {})}), config, tokenizer, format_)
 

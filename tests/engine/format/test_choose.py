@@ -1,12 +1,11 @@
 """Which format reads a data set, why, and what it makes of a row."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from engine.finding import Refusal
 from engine.format.choose import TYPES, choose_format
 from engine.format.format import FormatError
+from engine.preset.schema import DatasetConfig
 from engine.sample import Conversation, Pair, PlainText, Steps, TokenIds
 from engine.source.row import RowError
 
@@ -15,7 +14,7 @@ YES, NO = {"role": "assistant", "content": "yes"}, {"role": "assistant", "conten
 
 
 def choose(row, type_=None, kind="pair", **config):
-    return choose_format(type_, list(row), [row], SimpleNamespace(**config), kind)
+    return choose_format(type_, list(row), [row], DatasetConfig(path="rows.jsonl", **config), kind)
 
 
 def only(format_, row):
@@ -95,7 +94,7 @@ def test_layouts_of_steps_are_found_and_explained(row, name, said):
 def test_a_type_of_the_other_kind_of_model_is_refused(type_):
     wrong = "pair" if type_.startswith("stepwise") else "steps"
     with pytest.raises(FormatError, match="reads"):
-        choose_format(type_, [], [], SimpleNamespace(), wrong)
+        choose_format(type_, [], [], DatasetConfig(path="rows.jsonl"), wrong)
 
 
 def test_what_cannot_be_read_is_said():
@@ -270,7 +269,8 @@ def test_a_pinned_type_without_its_columns_says_how_to_map_them():
 def test_a_margin_that_no_row_has_is_none(row):
     def chosen_from(margins):
         rows = [row | {"gap": margin, "chat_template_kwargs": None} for margin in margins]
-        return choose_format(None, list(rows[0]), rows, SimpleNamespace(field_margin="gap"), "pair"), rows
+        config = DatasetConfig(path="rows.jsonl", field_margin="gap")
+        return choose_format(None, list(rows[0]), rows, config, "pair"), rows
 
     format_, rows = chosen_from([None, None, None])
     assert "`gap` is null in the first rows" in format_.reason
@@ -301,7 +301,9 @@ def test_what_to_do_about_columns_that_are_no_layout(row, kind, advice):
 
 def test_rows_that_are_no_rows_are_no_columns():
     with pytest.raises(FormatError, match="None of the first rows") as said:
-        choose_format(None, [], [RowError("data.json:1: a row must be an object")] * 3, SimpleNamespace(), "pair")
+        choose_format(
+            None, [], [RowError("data.json:1: a row must be an object")] * 3, DatasetConfig(path="rows.jsonl"), "pair"
+        )
     assert "data.json:1: a row must be an object" in said.value.advice
 
 
