@@ -18,6 +18,8 @@ from workbench.widgets.token_palette import Palette
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _TEXT_LINES = 3
+NARROW = 56
+"""Columns below which only the most telling numbers are written."""
 
 
 class LengthHistogram(Widget, can_focus=True):
@@ -115,6 +117,9 @@ class LengthHistogram(Widget, can_focus=True):
         unit = "steps" if self.name == "steps" else "tokens"
         total = f"  {lengths.tokens:,} {unit}"
         name = {"steps": "steps a row", "step": "tokens a step"}.get(self.name or "", f"{self.name} tokens")
+        if self.size.width < NARROW:
+            name, total = name.removesuffix(" tokens"), ""
+            facts = f"95 % ≤ {lengths.p95:,}  longest {lengths.maximum:,}"
         return [
             Segment(f"{name}  ", self._palette("lengths--title")),
             Segment(facts + total, self._palette("lengths--faded")),
@@ -161,14 +166,13 @@ class LengthHistogram(Widget, can_focus=True):
             return []
         budget = budget_at(self.lengths, self.cut)
         preset = self.lengths.limit
-        name = "sequence_len" if self.cut == preset else f"instead of {preset:,}"
-        if self.size.width < 56:
-            name = "tokens"
+        narrow = self.size.width < NARROW
+        name = "" if narrow else " sequence_len" if self.cut == preset else f" instead of {preset:,}"
         return [
-            Segment(f"│ {self.cut:,} ", self._palette("lengths--line")),
+            Segment(f"│ {self.cut:,}", self._palette("lengths--line")),
             Segment(f"{name}: ", self._palette("lengths--faded")),
             Segment(f"≈{percent(budget.whole)} whole, ", self._palette("lengths--text")),
-            Segment(f"≈{percent(budget.tokens)} of tokens", self._palette("lengths--text")),
+            Segment(f"≈{percent(budget.tokens)} {'' if narrow else 'of '}tokens", self._palette("lengths--text")),
         ]
 
 
