@@ -76,13 +76,10 @@ class Listing:
     @property
     def why(self) -> str:
         """Why these rows, in words; empty where they are all of the split's, in its order."""
-        parts = (
-            visible(self.row_set.why) if self.row_set else "",
-            str(self.filter),
-            "" if self.order is Order.SOURCE else self.order.value,
-            self.note,
-        )
-        return " ".join(part for part in parts if part)
+        which = (visible(self.row_set.why) if self.row_set else "", str(self.filter))
+        order = "" if self.order is Order.SOURCE else self.order.value
+        listing = ", ".join(part for part in (" ".join(part for part in which if part), order) if part)
+        return " ".join(part for part in (listing, self.note) if part)
 
     def at(self, place: int) -> int | None:
         """The position in the split of the row at a place of the list."""
