@@ -1,4 +1,4 @@
-"""From rows to encodings: the one way by which the preview, the checks, the trainer and the scorer get token ids."""
+"""From rows to encodings: the one way by which the preview, the checks and the trainer get token ids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -170,7 +170,6 @@ Bf16 = Annotated[bool | Literal["auto", "full"], BeforeValidator(flag_or("auto",
 Whole = Annotated[int, BeforeValidator(_whole)]
 Count = Annotated[int, Ge(0), BeforeValidator(_whole)]
 Positive = Annotated[int, Ge(1), BeforeValidator(_whole)]
-Number = Annotated[float, BeforeValidator(_number)]
 NonNegative = Annotated[float, Ge(0), BeforeValidator(_number)]
 PositiveNumber = Annotated[float, Gt(0), BeforeValidator(_number)]
 Share = Annotated[float, Ge(0), Le(1), BeforeValidator(_number)]

@@ -1,14 +1,12 @@
 """Starting a run's trainer so that it outlives whoever started it, and starting it again from its last checkpoint."""
 
 import os
-import platform
 import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +23,8 @@ from engine.runs.folder import RunFolder
 from engine.runs.lock import INHERITED, TIME_TO_END, take_lock
 from engine.runs.manifest import update_manifest
 from engine.runs.process import MARK, host, identity
+from engine.runs.versions import versions
 
-_PACKAGES = ("rm-workbench", "torch", "transformers", "datasets", "accelerate", "peft", "tokenizers")
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
@@ -63,7 +61,7 @@ def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
             argv=arguments,
             exit_code=None,
             resumed_from=checkpoints[-1].name if checkpoints else None,
-            versions=_versions(),
+            versions=versions(),
         )
         with EventWriter(run.events) as events:
             events.write(PhaseEvent("starting", f"launch {manifest.launches} on {manifest.host}"))
@@ -175,16 +173,6 @@ def _environment(launch_id: str, lock: int) -> dict[str, str]:
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "NO_COLOR": "1",
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _start_time(pid: int) -> float | None:

@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from engine.preset.schema import Preset
 from engine.runs.checkpoint import discard_broken, resume_point
 from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
+from engine.runs.versions import versions
 from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell
@@ -36,8 +36,6 @@ from engine.trainer.stop import StopAtStepEnd, StopRequest
 from engine.trainer.train import Objective, RewardTrainer
 
 LOG = logging.getLogger(__name__)
-
-PACKAGES = ("rm-workbench", "torch", "transformers", "accelerate", "peft", "datasets", "tokenizers")
 
 
 def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
@@ -151,17 +149,6 @@ def build_trainer(
 def is_first_process() -> bool:
     """Whether this process is the one of its run that speaks for all."""
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def versions() -> dict[str, str]:
-    """The versions of what a training's result depends on."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _resume_point(run_dir: Path, preset: Preset) -> Path | None:
