@@ -20,10 +20,11 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
+from engine.runs.index import state_folder
 from workbench import modes
 from workbench.screen_text import visible
 from workbench.session import RowSet, Selection, Session, validated
-from workbench.state import load_state, save_state, state_folder
+from workbench.state import load_state, save_state
 from workbench.theme import THEMES, VARIABLES_DARK
 
 if TYPE_CHECKING:

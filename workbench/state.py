@@ -7,16 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_state_path
-
 KEPT_SELECTIONS = 200
 """How many presets' last rows are remembered."""
-
-
-def state_folder() -> Path:
-    """Where the app keeps its state: RM_WORKBENCH_STATE, or the platform's own place for it."""
-    override = os.environ.get("RM_WORKBENCH_STATE")
-    return Path(override) if override else user_state_path("rm-workbench")
 
 
 @dataclass

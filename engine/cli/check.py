@@ -65,13 +65,13 @@ def print_report(report: CheckReport, console: Console) -> None:
         console.print(ledger_text("eval", report.eval_rows, report.eval_kept, report.eval_dropped))
     if report.findings:
         table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-        for column in ("finding", "rows", "what", "first rows"):
+        for column in ("finding", "severity", "rows", "what", "first rows"):
             table.add_column(column, justify="right" if column == "rows" else "left")
         for finding in report.findings:
             rows = ", ".join(str(row) if not dataset else f"{dataset}:{row}" for dataset, row in finding.rows[:4])
             what = Text(visible(finding.message)).append(f"\n{visible(finding.advice)}", "dim")
             code = Text(finding.code, SEVERITY_STYLE[finding.severity])
-            table.add_row(code, str(finding.count), what, rows)
+            table.add_row(code, finding.severity, f"{finding.count:,}", what, rows)
         console.print(table)
     else:
         console.print("No findings.")

@@ -4,8 +4,11 @@ import argparse
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -17,6 +20,7 @@ from engine.cli.runs import add_runs_parser
 from engine.cli.train import add_train_parser
 from engine.error import EngineError
 from engine.preset.problem import PresetError
+from engine.runs.index import state_folder
 from engine.visible import visible
 
 
@@ -62,4 +66,18 @@ def main(argv: Sequence[str], program: str = "rm-workbench") -> int:
         # The reader went away (`preview | head`); point stdout elsewhere so that the interpreter's last flush is quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        log = keep_traceback()
+        console.print(Text(visible(f"{type(error).__name__}: {error}", keep="\n"), style="red"))
+        console.print(Text(f"  This is a defect of rm-workbench. The traceback is in {log}."))
+        return 1
     return code
+
+
+def keep_traceback() -> Path:
+    """Add the current exception's traceback to the log that a report of a defect needs; returns where that is."""
+    log = state_folder() / "command-line.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{datetime.now(UTC).isoformat()}\n{traceback.format_exc()}\n")
+    return log

@@ -102,6 +102,7 @@ SpecialTokens = Annotated[dict[str, Any], BeforeValidator(_special_tokens)]
 Optimizer = Annotated[str, BeforeValidator(one_of(*OPTIMIZERS))]
 Scheduler = Annotated[str, BeforeValidator(one_of(*SCHEDULERS))]
 FileType = Annotated[str, BeforeValidator(one_of(*FILE_TYPES))]
+FormatName = Annotated[str, BeforeValidator(one_of(*FORMATS))]
 
 _TEMPLATES = (*CHAT_TEMPLATES, f"{FALLBACK}chatml")
 _data = partial(_key, section="Data set")
@@ -122,7 +123,7 @@ class DatasetConfig(BaseModel):
     )
     name: Text | None = _data("The configuration of a hub data set that has several.")
     split: Text | None = _data("The split to read.", default_text="`train`, or the only one there is")
-    type: Text | None = _data(
+    type: FormatName | None = _data(
         "How a row becomes a sample. Without it the layout is detected from the columns, and shown.", choices=FORMATS
     )
     data_files: Texts | None = _data("The files to read within `path`: one, or a list; patterns are allowed.")

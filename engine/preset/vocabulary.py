@@ -62,13 +62,17 @@ SCHEDULERS = (
 """The learning-rate schedules of `transformers.Trainer`."""
 
 FORMATS = (
-    "bradley_terry.chat_template",
     "bradley_terry",
+    "bradley_terry.chat_template",
     "bradley_terry.llama3",
+    "bradley_terry.llama3.icr",
+    "bradley_terry.llama3.load_icr",
     "stepwise_supervised",
     "stepwise_supervised.chat_template",
+    "stepwise_supervised.math_shepherd",
+    "stepwise_supervised.prm800k",
 )
-"""The formats offered as a completion of `type`; what a type means is decided where rows are read."""
+"""Every `type` there is; what each means is decided where rows are read."""
 
 FILE_TYPES = ("json", "jsonl", "csv", "parquet", "arrow", "text")
 """What a data set's files may hold."""

@@ -62,6 +62,11 @@ def _entry(path: Path) -> Path:
     return _folder() / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.run"
 
 
-def _folder() -> Path:
+def state_folder() -> Path:
+    """Where state is kept: RM_WORKBENCH_STATE, or the platform's own place for it."""
     moved = os.environ.get(STATE_FOLDER)
-    return (Path(moved) if moved else user_state_path("rm-workbench")) / "runs"
+    return Path(moved) if moved else user_state_path("rm-workbench")
+
+
+def _folder() -> Path:
+    return state_folder() / "runs"

@@ -163,3 +163,21 @@ def test_a_huge_row_is_printed_by_its_head_and_its_tail(write_preset, capsys):
     assert "tokens more (--json has them all)" in shown
     assert "bc<|im_end|>▲" in shown
     assert len(shown) < 10_000
+
+
+def test_a_defect_of_ours_is_one_message_and_a_traceback_in_the_log(write_preset, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("RM_WORKBENCH_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr("engine.prepare.open_preset", lambda *_: 1 / 0)
+    assert main(["preview", str(write_preset(pair_rows(1)))]) == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "Traceback" not in said
+    assert "Traceback" in (tmp_path / "state" / "command-line.log").read_text(encoding="utf-8")
+
+
+def test_a_misspelt_type_is_a_bad_preset_with_its_place(write_preset, capsys):
+    path = write_preset(pair_rows(1), "    type: bradley_tery\n")
+    assert main(["preview", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}:5:11" in said
+    assert "bradley_terry" in said

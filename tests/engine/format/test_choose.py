@@ -6,6 +6,7 @@ from engine.finding import Refusal
 from engine.format.choose import TYPES, choose_format
 from engine.format.format import FormatError
 from engine.preset.schema import DatasetConfig
+from engine.preset.vocabulary import FORMATS
 from engine.sample import Conversation, Pair, PlainText, Steps, TokenIds
 from engine.source.row import RowError
 
@@ -315,3 +316,7 @@ def test_refusals_name_what_the_row_has_instead():
     )
     row = {"prompt": "p", "completions": ["a"], "labels": ["good"]}
     assert "`labels.0` is the text 'good'" in choose(row, kind="steps").convert(row).refusal.message
+
+
+def test_the_preset_takes_every_type_there_is_and_no_other():
+    assert set(FORMATS) == set(TYPES)
