@@ -34,10 +34,17 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        # The size is the terminal's; these two, which other tests may have set, would overrule it.
+        inherited = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, cwd=cwd, env={**env, "TERM": "xterm-256color"},
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=cwd,
+            env={**inherited, "TERM": "xterm-256color"},
             start_new_session=True,
-        )  # fmt: skip
+        )
         os.close(slave)
 
     def __enter__(self) -> "Terminal":
