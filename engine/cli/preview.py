@@ -4,13 +4,16 @@ import argparse
 import json
 import re
 import sys
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from engine.cli.check import ledger_text
 from engine.cli.preset_argument import add_preset_argument
 from engine.encode.encoding import MASKED, TokenSequence
+from engine.finding import Ledger
 from engine.inspector.messages import RowView, preview_object
 from engine.preset.load import load_preset
 from engine.visible import visible
@@ -53,18 +56,35 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     if not arguments.json:
         console.print(_heading(opened, arguments.split))
-    shown = 0
+    kept, reasons = 0, Counter[str]()
     for encoded in encode_rows(opened, arguments.split, start, stop):
         view = view_row(opened, *encoded)
-        shown += 1
+        if view.reason is None:
+            kept += 1
+        else:
+            reasons[view.reason] += 1
         if arguments.json:
             sys.stdout.write(json.dumps(preview_object(view)) + "\n")
         else:
             console.print(row_text(view))
-    if not shown and not arguments.json:
+    if not arguments.json:
+        ledger = Ledger.of(kept, reasons)
         total = len(opened.split(arguments.split))
-        console.print(Text(f"The {arguments.split} split has {total} rows; none of them lies in the range asked for."))
+        console.print(
+            ledger_text("shown", ledger.rows, kept, dict(ledger.dropped))
+            if ledger.rows
+            else none_shown(arguments.split, total)
+        )
     return 0
+
+
+def none_shown(split: str, total: int) -> Text:
+    """Why no row is shown."""
+    if total:
+        return Text(f"The {split} split has {total:,} rows; none of them lies in the range asked for.")
+    if split == "eval":
+        return Text("There is no eval split: set `val_set_size` or `test_datasets` in the preset.")
+    return Text("There are no rows.")
 
 
 def _heading(opened: Any, split: str) -> Text:
