@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from engine.check.codes import CODES, Code, Scope, gravest_first
+from engine.finding_codes import CODES, Code, Scope, gravest_first
 
 _HEAD = """# Checks
 
@@ -17,7 +17,7 @@ a program; the exit code is 1 if a finding is an error.
 | warning | worth a look before training: it is trained on, or dropped by a rule you can change |
 | info | good to know; usually nothing to do |
 
-This page is generated from `engine/check/codes.py`: `python -m engine.check.reference docs/checks.md`.
+This page is generated from `engine/finding_codes.py`: `python -m engine.check.reference docs/checks.md`.
 """
 
 _SCOPES: dict[Scope, str] = {

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from engine.check.cache import recall, remember, report_key
-from engine.check.codes import CODES, advice, gravest_first
 from engine.check.dataset import DataSetChecks, RowPlace, SetFinding
 from engine.check.lengths import lengths, share
 from engine.check.row import further_findings
 from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
 from engine.finding import Finding, Ledger, Severity
+from engine.finding_codes import CODES, advice, gravest_first
 from engine.inspector.messages import CheckReport, FindingSummary, Progress, Split
 from engine.prepare import CHUNK, Opened, encode_split
 

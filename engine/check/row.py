@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedTokenizerBase
 
-from engine.check.codes import finding
 from engine.check.suspect import suspect
 from engine.check.texts import (
     answer_text,
@@ -21,6 +20,7 @@ from engine.check.texts import (
 )
 from engine.encode.encoding import EncodedRow
 from engine.finding import Finding
+from engine.finding_codes import finding
 from engine.sample import Conversation, Pair, PlainText, Sample, Side, Steps, TokenIds
 from engine.source.row import Row
 

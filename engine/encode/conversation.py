@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.check.codes import finding
 from engine.encode.setup import Setup
 from engine.finding import Finding
+from engine.finding_codes import finding
 from engine.sample import Conversation, Message
 
 

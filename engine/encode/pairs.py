@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.check.codes import finding
 from engine.encode.conversation import settled
 from engine.encode.encoding import EncodedRow, PairEncoding
 from engine.encode.limits import Limits
 from engine.encode.setup import Setup
 from engine.encode.tokens import Texts, last_divider, shared_length
 from engine.finding import Finding, Refusal
+from engine.finding_codes import finding
 from engine.sample import Conversation, Pair, PlainText, SampleId, Side, TokenIds
 from engine.template.render import TemplateError
 

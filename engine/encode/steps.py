@@ -7,7 +7,6 @@ from itertools import chain
 
 from transformers import PreTrainedTokenizerBase
 
-from engine.check.codes import finding
 from engine.encode.conversation import settled
 from engine.encode.encoding import MASKED, EncodedRow, StepsEncoding
 from engine.encode.limits import Limits
@@ -15,6 +14,7 @@ from engine.encode.pairs import lone_surrogate, refused_by_template
 from engine.encode.setup import Setup
 from engine.encode.tokens import Texts, token_ids, token_offsets
 from engine.finding import Finding, Refusal
+from engine.finding_codes import finding
 from engine.sample import Conversation, SampleId, Steps
 from engine.template.render import TemplateError
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.check.codes import finding
 from engine.finding import Finding
+from engine.finding_codes import finding
 from engine.format.fields import margin, note_empty_prompt, text_or_parts, wrong_type
 from engine.format.format import Format
 from engine.preset.schema import DatasetConfig

@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.check.codes import finding
 from engine.finding import Finding
+from engine.finding_codes import finding
 from engine.format.format import RowRefused
 from engine.sample import Message
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from engine.check.codes import finding
 from engine.finding import Finding
+from engine.finding_codes import finding
 from engine.format.fields import margin, messages, note_empty_prompt, required, template_kwargs, text, tools
 from engine.format.format import Format, RowRefused
 from engine.preset.schema import DatasetConfig

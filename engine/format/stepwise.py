@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from engine.check.codes import finding
 from engine.finding import Finding
+from engine.finding_codes import finding
 from engine.format.fields import items, kind_of, messages, note_empty_prompt, required, text, texts
 from engine.format.format import Format, RowRefused
 from engine.format.preference import message_keys, message_roles

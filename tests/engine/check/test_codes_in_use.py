@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from engine.check.codes import CODES
+from engine.finding_codes import CODES
 
 ENGINE = Path(__file__).parents[3] / "engine"
 
@@ -11,7 +11,7 @@ GIVERS = {"Refusal", "RowRefused", "Finding", "SetFinding", "Shortcut", "finding
 """What is called with a code as its first argument."""
 
 PASSING_ON = {
-    ("engine/check/codes.py", "Finding"),  # `finding`, from the table
+    ("engine/finding_codes.py", "Finding"),  # `finding`, from the table
     ("engine/check/report.py", "Finding"),  # a refusal's reason, which is another call's
     ("engine/check/dataset.py", "SetFinding"),  # a Shortcut's code
     ("engine/format/format.py", "Refusal"),  # RowRefused, whose calls are looked at themselves

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from engine.check.codes import CODES
 from engine.check.report import check
 from engine.finding import Ledger
+from engine.finding_codes import CODES
 from engine.inspector.messages import CheckReport
 from engine.prepare import Cancelled, open_preset, prepare
 from engine.preset.load import parse_preset

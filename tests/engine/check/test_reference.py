@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.check.codes import CODES, advice, finding, gravest_first
 from engine.check.reference import main, reference
 from engine.finding import Severity
+from engine.finding_codes import CODES, advice, finding, gravest_first
 
 FACTS = (
     "missing-field wrong-type empty-prompt identical-pair identical-after-truncation too-long truncated "
