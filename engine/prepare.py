@@ -23,10 +23,10 @@ from engine.encode.tokenizer import load_tokenizer
 from engine.error import EngineError
 from engine.finding import Refusal
 from engine.format.choose import Format, choose_format
-from engine.inspector.messages import Progress, Split
 from engine.preset.load import LoadedPreset
 from engine.preset.schema import DatasetConfig, Preset
-from engine.sample import SampleId
+from engine.progress import Progress
+from engine.sample import SampleId, Split
 from engine.source.open import open_source
 from engine.source.row import Row, Source, fingerprint_of
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Split = Literal["train", "eval"]
+"""Which of a preset's rows: those that train, or those set aside to evaluate."""
 
 Message = Mapping[str, Any]
 """A chat message as a chat template receives it: `role`, `content`, and whatever else the row holds."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.inspector.messages import Split
+from engine.sample import Split
 from workbench.row_summary import RowSummary
 from workbench.screen_text import visible
 from workbench.session import RowSet

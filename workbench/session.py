@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the engine's schema costs pydantic, which the first paint does without
-    from engine.inspector.messages import PresetText, Split
+    from engine.inspector.messages import PresetText
     from engine.preset.load import LoadedPreset
     from engine.preset.problem import Problem
+    from engine.sample import Split
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,8 +11,7 @@ from engine.check.shortcut import LexicalShortcut, PairLengths
 from engine.check.texts import answer_text, asks, content_text, messages_of, prompt_text
 from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
 from engine.finding import Severity
-from engine.inspector.messages import Split
-from engine.sample import Conversation, Pair, Sample, Side, Steps, TokenIds
+from engine.sample import Conversation, Pair, Sample, Side, Split, Steps, TokenIds
 
 RowPlace = tuple[int, int]
 """Data set (position in the preset) and row."""

@@ -14,8 +14,10 @@ from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
 from engine.finding import Finding, Ledger, Severity
 from engine.finding_codes import CODES, advice, gravest_first
-from engine.inspector.messages import CheckReport, FindingSummary, Progress, Split
+from engine.inspector.messages import CheckReport, FindingSummary
 from engine.prepare import CHUNK, Opened, encode_split
+from engine.progress import Progress
+from engine.sample import Split
 
 SHOWN_ROWS = 100
 LEXICAL_PAIRS = 8_000

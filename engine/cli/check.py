@@ -12,8 +12,8 @@ from rich.text import Text
 
 from engine.cli.preset_argument import add_preset_argument
 from engine.inspector.messages import CheckReport, Lengths
-from engine.inspector.messages import Progress as Done
 from engine.preset.load import load_preset
+from engine.progress import Progress as Done
 from engine.visible import visible
 
 SEVERITY_STYLE = {"error": "red", "warning": "yellow", "info": "cyan"}

@@ -21,12 +21,12 @@ from engine.inspector.messages import (
     Envelope,
     Failure,
     PresetText,
-    Progress,
     Reply,
     Request,
     Rows,
-    Split,
 )
+from engine.progress import Progress
+from engine.sample import Split
 
 DIED = "The inspector process died ({}) while it worked on this."
 LOG_KEPT = 1_000_000

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from engine.encode.encoding import TokenSequence
-
-Split = Literal["train", "eval"]
+from engine.progress import Progress
+from engine.sample import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +137,6 @@ class Rows:
     rows: tuple[RowView, ...]
     total: int | None
     kind: Literal["rows"] = "rows"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a long request is. `total` is None where unknown."""
-
-    phase: str
-    done: int
-    total: int | None
-    kind: Literal["progress"] = "progress"
 
 
 @dataclass(frozen=True, slots=True)

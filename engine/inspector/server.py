@@ -25,7 +25,6 @@ from engine.inspector.messages import (
     Envelope,
     Failure,
     PresetText,
-    Progress,
     Reply,
     ReplyEnvelope,
     Rows,
@@ -34,6 +33,7 @@ from engine.inspector.view import describe, view_rows
 from engine.prepare import Cancelled, OpenCache, Opened, open_preset
 from engine.preset.load import parse_preset
 from engine.preset.problem import PresetError
+from engine.progress import Progress
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from engine.inspector.messages import (
     FindingView,
     RowView,
     SourceDescription,
-    Split,
     TokenizerDescription,
 )
 from engine.prepare import Opened, OpenedSource, encode_rows
+from engine.sample import Split
 from engine.source.row import Row
 
 

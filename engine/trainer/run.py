@@ -16,7 +16,6 @@ from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import EncodedRow
 from engine.encode.kept import EncodedSet
 from engine.events.schema import End, FindingEvent, PhaseEvent, Start
-from engine.inspector.messages import Progress
 from engine.model.load import LoadedModel, load_model
 from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
@@ -25,6 +24,7 @@ from engine.model.verify import reload_difference
 from engine.prepare import open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
+from engine.progress import Progress
 from engine.runs.checkpoint import discard_broken, resume_point
 from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest

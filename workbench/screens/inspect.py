@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.widgets import Input
 from textual.worker import Worker
 
-from engine.inspector.messages import Description, Failure, PresetText, Rows, RowView, Split, preview_object
+from engine.inspector.messages import Description, Failure, PresetText, Rows, RowView, preview_object
+from engine.sample import Split
 from workbench.row_listing import ALL, Fate, Listing, Order, RowFilter, orders_for, seen_codes
 from workbench.row_scan import scan
 from workbench.row_search import Query, search_rows

@@ -7,9 +7,10 @@ import signal
 import pytest
 
 from engine.inspector.client import Inspector
-from engine.inspector.messages import CheckReport, Description, Failure, PresetText, Progress, Rows
+from engine.inspector.messages import CheckReport, Description, Failure, PresetText, Rows
 from engine.prepare import open_preset, prepare
 from engine.preset.load import load_preset
+from engine.progress import Progress
 from tests.engine.conftest import pair_rows
 
 

@@ -14,12 +14,12 @@ from engine.inspector.messages import (
     FindingSummary,
     FindingView,
     Lengths,
-    Progress,
     Rows,
     RowView,
     SourceDescription,
     TokenizerDescription,
 )
+from engine.progress import Progress
 from workbench.app import WorkbenchApp
 
 TOKEN = re.compile(r"<[a-z_]+>| ?\w{1,6}|\n| ?[^\w\s]|\s|.", re.DOTALL)
