@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -14,6 +13,7 @@ from engine.encode.steps import StepsPlan, StepsRules, plan_steps
 from engine.encode.tokens import Texts
 from engine.finding import Refusal
 from engine.format.format import Format
+from engine.preset.schema import DatasetConfig, Preset
 from engine.sample import Pair, Sample, SampleId
 from engine.source.row import Row
 from engine.template.choose import choose_template
@@ -48,7 +48,12 @@ class Encoder:
 
 
 def make_encoder(
-    preset: Any, dataset_config: Any, tokenizer: PreTrainedTokenizerBase, fmt: Format, *, evaluating: bool = False
+    preset: Preset,
+    dataset: DatasetConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    fmt: Format,
+    *,
+    evaluating: bool = False,
 ) -> Encoder:
     """The encoder of one data set.
 
@@ -58,20 +63,19 @@ def make_encoder(
     template = for_tools = None
     if fmt.needs_template:
         own, own_for_tools = _own_templates(tokenizer)
-        template = choose_template(preset, dataset_config, own)
-        for_tools = choose_template(preset, dataset_config, own_for_tools or own)
-    strategy = getattr(preset, "excess_length_strategy", None) or ("drop" if fmt.kind == "pair" else "truncate")
-    separator = getattr(dataset_config, "step_separator", None)
+        template = choose_template(preset, dataset, own)
+        for_tools = choose_template(preset, dataset, own_for_tools or own)
+    strategy = preset.excess_length_strategy or ("drop" if fmt.kind == "pair" else "truncate")
     return Encoder(
         tokenizer=tokenizer,
         format=fmt,
         template=template,
         setup=look_at(tokenizer, template, for_tools),
-        limits=Limits(getattr(preset, "sequence_len", None), strategy),
+        limits=Limits(preset.sequence_len, strategy),
         steps=StepsRules(
-            separator="\n" if separator is None else separator,
-            max_completion_length=getattr(dataset_config, "max_completion_length", None),
-            last_only=bool(getattr(dataset_config, "train_on_last_step_only", False)) and not evaluating,
+            separator=dataset.step_separator,
+            max_completion_length=dataset.max_completion_length,
+            last_only=dataset.train_on_last_step_only and not evaluating,
         ),
     )
 

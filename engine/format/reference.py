@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -20,7 +19,7 @@ from engine.encode.view import token_sequences
 from engine.format.choose import choose_format
 from engine.format.format import Kind
 from engine.format.ranked import RULE
-from engine.preset.schema import DatasetConfig
+from engine.preset.schema import DatasetConfig, Preset
 from engine.sample import SampleId
 
 
@@ -218,7 +217,8 @@ def page() -> str:
 def _section(example: Example, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
     config = DatasetConfig(path="example.jsonl", step_separator=example.separator)
     format_ = choose_format(example.type, list(example.row), [example.row], config, example.kind)
-    encoder = make_encoder(SimpleNamespace(sequence_len=4096, chat_template="chatml"), config, tokenizer, format_)
+    preset = Preset.model_construct(sequence_len=4096, chat_template="chatml")
+    encoder = make_encoder(preset, config, tokenizer, format_)
     name = f"`type: {format_.name}`" if example.type else f"detected: {format_.reason}"
     yield f"## {example.heading}\n\n{name}\n\n{example.text}\n"
     if example.separator != "\n":

@@ -3,8 +3,8 @@
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from engine.preset.schema import DatasetConfig, Preset
 from engine.template.render import ChatTemplate, TemplateError, compile_template
 
 TOKENIZER_DEFAULT = "tokenizer_default"
@@ -12,19 +12,20 @@ FALLBACK = "tokenizer_default_fallback_"
 JINJA = "jinja"
 
 
-def choose_template(preset: Any, dataset_config: Any, tokenizer_template: str | None) -> ChatTemplate:
+def choose_template(preset: Preset, dataset: DatasetConfig, tokenizer_template: str | None) -> ChatTemplate:
     """The template of one data set: its own `chat_template` key if it has one, else the preset's.
 
     No `chat_template` anywhere means the tokenizer's own, as in axolotl; with `chat_template_jinja` alone, that one.
     Raises TemplateError where there is none, or where it is not valid Jinja.
     """
-    holder = next((c for c in (dataset_config, preset) if _key(c, "chat_template")), None)
-    if holder is None:
-        holder = next((c for c in (dataset_config, preset) if _key(c, "chat_template_jinja")), None)
-        choice = JINJA if holder is not None else TOKENIZER_DEFAULT
+    holders: tuple[DatasetConfig | Preset, ...] = (dataset, preset)
+    named = next((holder for holder in holders if holder.chat_template), None)
+    inline = next((holder for holder in holders if holder.chat_template_jinja), None)
+    if named and named.chat_template:
+        template = _choose(named.chat_template, named.chat_template_jinja, tokenizer_template)
     else:
-        choice = str(_key(holder, "chat_template"))
-    template = _choose(choice, _key(holder, "chat_template_jinja"), tokenizer_template)
+        choice, text = (JINJA, inline.chat_template_jinja) if inline else (TOKENIZER_DEFAULT, None)
+        template = _choose(choice, text, tokenizer_template)
     compile_template(template)
     return template
 
@@ -83,7 +84,3 @@ def _inline(inline: str | None) -> ChatTemplate:
                 f"The chat template file cannot be read: {error}.", str(path), "Check `chat_template_jinja`."
             ) from error
     return ChatTemplate(JINJA, inline, "chat_template_jinja")
-
-
-def _key(config: Any, name: str) -> str | None:
-    return getattr(config, name, None) if config is not None else None

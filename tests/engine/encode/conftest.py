@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from engine.encode.encoder import encode_batch, make_encoder
 from engine.encode.tokenizer import choose_pad
 from engine.format.choose import choose_format
-from engine.preset.schema import DatasetConfig
+from engine.preset.schema import DatasetConfig, Preset
 from engine.sample import SampleId
 
 ORACLE = Path(__file__).parents[2] / "oracle"
@@ -69,7 +69,7 @@ def encode_row(row, *, tokenizer, type_=None, kind="pair", columns=(), preset=No
     """One row, encoded as a data set of its own: the list of its samples' outcomes, and the encoder."""
     # The peers take settings that a preset refuses: nothing is validated here.
     config = DatasetConfig(path="rows.jsonl").model_copy(update=dataset)
-    settings = SimpleNamespace(**{"sequence_len": 512, **(preset or {})})
+    settings = Preset.model_construct(**{"sequence_len": 512, **(preset or {})})
     row = {name: value for name, value in row.items() if name != "_id"}
     format_ = choose_format(type_, [*columns, *row], [row], config, kind)
     encoder = make_encoder(settings, config, tokenizer, format_, evaluating=evaluating)

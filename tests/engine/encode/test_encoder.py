@@ -1,7 +1,6 @@
 """Batches: the same as one by one, every row accounted for, whatever it holds."""
 
 import random
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +14,7 @@ from engine.encode.tokens import dividers, shared_length, token_ids
 from engine.encode.view import token_sequences
 from engine.format.choose import TYPES, choose_format
 from engine.format.format import FormatError
-from engine.preset.schema import DatasetConfig
+from engine.preset.schema import DatasetConfig, Preset
 from engine.sample import SampleId
 from engine.source.row import RowError
 
@@ -48,7 +47,7 @@ PAIRS = st.fixed_dictionaries(
 def encoder_for(tokenizer, type_, row, kind="pair", preset=None, dataset=None):
     config = DatasetConfig(path="rows.jsonl", **(dataset or {}))
     format_ = choose_format(type_, list(row), [row], config, kind)
-    return make_encoder(SimpleNamespace(**{"sequence_len": 512, **(preset or {})}), config, tokenizer, format_)
+    return make_encoder(Preset.model_construct(**{"sequence_len": 512, **(preset or {})}), config, tokenizer, format_)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,15 +1,13 @@
 # ruff: noqa: E501 (templates are easier to read on one line)
 """What is shown is what is trained: the view's tokens, cut, are encode's, and each knows where it came from."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from engine.encode.encoder import encode_batch, make_encoder
 from engine.encode.encoding import MASKED, Part
 from engine.encode.view import token_sequences
 from engine.format.choose import choose_format
-from engine.preset.schema import DatasetConfig
+from engine.preset.schema import DatasetConfig, Preset
 from engine.sample import SampleId
 
 ROW = {"system": "Be brief.", "input": "user", "chosen": "👍🏽 你好 é", "rejected": " No.\n"}
@@ -18,7 +16,9 @@ ROW = {"system": "Be brief.", "input": "user", "chosen": "👍🏽 你好 é", "
 def look(row, tokenizer, type_=None, kind="pair", preset=None, dataset=None):
     config = DatasetConfig(path="rows.jsonl", **(dataset or {}))
     format_ = choose_format(type_, list(row), [row], config, kind)
-    encoder = make_encoder(SimpleNamespace(**{"sequence_len": 512, **(preset or {})}), config, tokenizer, format_)
+    encoder = make_encoder(
+        Preset.model_construct(**{"sequence_len": 512, **(preset or {})}), config, tokenizer, format_
+    )
     (encoded,) = encode_batch(encoder, [(SampleId(0, 0), row)])
     return encoded, token_sequences(encoder, row, encoded)
 
@@ -76,7 +76,7 @@ def test_every_recorded_row_is_shown_as_it_is_trained(oracle):
         for name in ("toy-chatml", "toy-llama3"):
             for limit, strategy in ((512, None), (48, "truncate"), (60, "truncate_prompt")):
                 config = DatasetConfig(path="rows.jsonl")
-                settings = SimpleNamespace(sequence_len=limit, excess_length_strategy=strategy)
+                settings = Preset.model_construct(sequence_len=limit, excess_length_strategy=strategy)
                 for raw in oracle.rows(rows):
                     row = {column: value for column, value in raw.items() if column != "_id"}
                     columns = [*oracle.columns[rows], *row]
