@@ -77,7 +77,7 @@ def create_run(loaded: LoadedPreset, name: str | None = None) -> RunFolder:
     """
     parent = Path(loaded.preset.output_dir or DEFAULT_PARENT).expanduser().absolute()
     if name is not None:
-        _check_name(name)
+        check_name(name)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(parent).free
@@ -129,7 +129,8 @@ def _claim(parent: Path, stem: str, name: str | None) -> Path:
 _NAME_SAFE = re.compile(r"[^\w.+=@-]+")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise RunError unless `name` can be the name of a run, and so of a folder."""
     if not _NAME.fullmatch(name):
         raise RunError(
             f"{visible(name)[:120]!r} cannot name a run",

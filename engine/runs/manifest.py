@@ -1,9 +1,7 @@
 """A run's manifest, `run.json`: what it is, and the process that trains it."""
 
 import fcntl
-import json
 import os
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.runs.error import RunError
+from engine.runs.replace import replace_file
 
 FILE = "run.json"
 
@@ -63,26 +62,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace the manifest in one step: a reader sees the old one or the new one, also after a power cut."""
-    data = json.dumps(manifest.model_dump(mode="json"), indent=2).encode() + b"\n"
-    temporary = folder / f".{FILE}.{uuid.uuid4().hex}"
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / FILE)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise RunError(
-            f"run.json cannot be written: {error.strerror}", str(folder), "free some space, or make the folder writable"
-        ) from error
+    """Replace the manifest in one step. Raises RunError where the folder cannot be written."""
+    replace_file(folder / FILE, manifest.model_dump(mode="json"))
 
 
 def update_manifest(folder: Path, **changes: Any) -> Manifest:

@@ -1,9 +1,12 @@
 """The processes of a run: told apart from any other that later got the same number."""
 
+import math
 import os
 import platform
+import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -64,15 +67,51 @@ def members(manifest: Manifest) -> list[psutil.Process]:
         found[leader.pid] = leader
         with suppress(psutil.Error):
             found |= {child.pid: child for child in leader.children(recursive=True)}
+    found |= {process.pid: process for process in _marked().get(manifest.launch_id, ())}
+    return [process for process in found.values() if _lives(process)]
+
+
+def survivors(manifest: Manifest) -> tuple[int, ...]:
+    """The numbers of the processes that are left of a launch whose leader is dead, least first.
+
+    Looks at all processes of this user no more than once a second, however many dead runs are asked about.
+    """
+    global _look  # noqa: PLW0603
+    if not is_here(manifest) or manifest.launch_id is None:
+        return ()
+    if time.monotonic() - _look.at > _LOOK_AGAIN or _look.time <= (manifest.launched or math.inf):
+        _look = _Look(time.monotonic(), time.time(), frozenset(_marked()))
+    if manifest.launch_id not in _look.launches:
+        return ()
+    return tuple(sorted(process.pid for process in members(manifest)))
+
+
+_LOOK_AGAIN = 1.0
+
+
+class _Look(NamedTuple):
+    """When it was looked, by the monotonic clock and by the system's, and the launches that had living processes."""
+
+    at: float
+    time: float
+    launches: frozenset[str]
+
+
+_look = _Look(-math.inf, -math.inf, frozenset())
+
+
+def _marked() -> dict[str, list[psutil.Process]]:
+    """The processes of this user that carry a launch's mark, by launch."""
     mine = os.getuid()
+    found: dict[str, list[psutil.Process]] = {}
     for process in psutil.process_iter():
         try:
-            marked = process.uids().real == mine and process.environ().get(MARK) == manifest.launch_id
+            mark = process.environ().get(MARK) if process.uids().real == mine else None
         except (psutil.Error, OSError):
             continue
-        if marked:
-            found[process.pid] = process
-    return [process for process in found.values() if _lives(process)]
+        if mark:
+            found.setdefault(mark, []).append(process)
+    return found
 
 
 def _lives(process: psutil.Process) -> bool:

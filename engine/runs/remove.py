@@ -13,7 +13,7 @@ from engine.runs.state import run_status
 def remove_run(run: RunFolder) -> None:
     """Delete the run's folder. Raises RunError if the run, or a worker it left behind, is alive."""
     status = run_status(run)
-    if status.state.live or status.workers_left:
+    if status.state.live or status.workers:
         raise RunError("the run is alive", str(run.path), "stop or kill it first")
     lock = take_lock(run.path, TIME_TO_END)
     try:

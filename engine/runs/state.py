@@ -9,16 +9,23 @@ from engine.events.reader import read_tail
 from engine.events.schema import End, Metric, PhaseEvent, Record
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
+from engine.runs.heartbeat import stalled
 from engine.runs.launch import exit_code
 from engine.runs.lock import is_locked
 from engine.runs.manifest import Manifest, update_manifest
-from engine.runs.process import is_here, leader_alive, members
+from engine.runs.process import is_here, leader_alive, survivors
 from engine.visible import visible
 
 
 class State(StrEnum):
-    """What a run is doing, or how it ended."""
+    """What a run is doing, or how it ended.
 
+    `queued`: it waits for a GPU, or for another run. `stalled`: its process is alive, but its heartbeat says that it
+    does not get on. `orphaned`: the process that leads it is dead, but others of its processes are alive: they may
+    still train, or hold a GPU for nothing. `crashed`: all of it is gone, and none of it said how it ended.
+    """
+
+    QUEUED = "queued"
     STARTING = "starting"
     LOADING = "loading"
     ENCODING = "encoding"
@@ -26,6 +33,8 @@ class State(StrEnum):
     EVALUATING = "evaluating"
     SAVING = "saving"
     STOPPING = "stopping"
+    STALLED = "stalled"
+    ORPHANED = "orphaned"
     FINISHED = "finished"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -33,7 +42,7 @@ class State(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Whether the run is going on."""
+        """Whether some process of the run is alive."""
         return self not in _OVER
 
 
@@ -45,8 +54,8 @@ class Status:
     """A run's state, and what there is to say about it.
 
     `done` of `total` is how far the phase is, where that is known. For a crash, `exit_code` (negative: the signal's
-    number; None: unknown, because whoever launched the run is gone), and the log's last lines. `workers_left` says
-    that the leader is dead while other processes of the run live: `kill` cleans up.
+    number; None: unknown, because whoever launched the run is gone), and the log's last lines. `workers` are the
+    numbers of the processes that outlived their leader: `clean_up` (engine/runs/stop.py) ends them.
     """
 
     state: State
@@ -56,7 +65,7 @@ class Status:
     total: int | None = None
     exit_code: int | None = None
     log_tail: tuple[str, ...] = ()
-    workers_left: bool = False
+    workers: tuple[int, ...] = ()
 
 
 def run_state(run: RunFolder) -> State:
@@ -73,17 +82,31 @@ def status_from(run: RunFolder, manifest: Manifest, tail: list[Record]) -> Statu
     """The run's status, given its manifest and its last events (enough of them to hold what came last)."""
     ended = _note_exit(run, manifest)
     last = _last_word(tail)
-    if isinstance(last, End):
-        return Status(State(last.status), last.message, last.advice)
-    leads = ended is None and leader_alive(manifest)
+    leads = leader_alive(manifest)
     locked = leads or is_locked(run.path)
-    gone = manifest.process_identity is not None and is_here(manifest)
-    if leads or (locked and not gone):
-        return _going_on(run, last)
-    if not locked and (refreshed := _last_word(read_tail(run.events))) is not None and isinstance(refreshed, End):
+    if isinstance(last, End):
+        workers = survivors(manifest) if locked and not leads else ()
+        return Status(State(last.status), last.message, last.advice, workers=workers)
+    if leads or (locked and (not is_here(manifest) or manifest.process_identity is None)):
+        return _going_on(run, manifest, last)
+    if workers := survivors(manifest):
+        return _orphaned(run, manifest, workers)
+    if isinstance(refreshed := _last_word(read_tail(run.events)), End):
         # It ended between our reading of the events and our look at its process.
         return Status(State(refreshed.status), refreshed.message, refreshed.advice)
-    return _crashed(run, manifest, ended, workers_left=locked and bool(members(manifest)))
+    return _crashed(run, manifest, ended)
+
+
+def _orphaned(run: RunFolder, manifest: Manifest, workers: tuple[int, ...]) -> Status:
+    many = len(workers) > 1
+    numbers = ", ".join(map(str, workers))
+    return Status(
+        State.ORPHANED,
+        f"its leading process {manifest.pid} is dead; {'processes' if many else 'process'} {numbers} of it"
+        f" {'are' if many else 'is'} still alive",
+        f"`rm-workbench runs clean {visible(run.name)}` ends {'them' if many else 'it'}; then the run can be resumed",
+        workers=workers,
+    )
 
 
 def _note_exit(run: RunFolder, manifest: Manifest) -> int | None:
@@ -112,7 +135,10 @@ def _last_word(tail: list[Record]) -> End | PhaseEvent | None:
     return PhaseEvent("training") if trains else None
 
 
-def _going_on(run: RunFolder, last: PhaseEvent | None) -> Status:
+def _going_on(run: RunFolder, manifest: Manifest, last: PhaseEvent | None) -> Status:
+    if is_here(manifest) and (why := stalled(run.path, manifest.launch_id)):
+        advice = "the log may say why; a stop is heard only when it gets on, a kill always"
+        return Status(State.STALLED, why, advice, log_tail=tuple(log_tail(run)))
     if last is None:
         return Status(State.STARTING)
     if run.stop_request.exists():
@@ -120,7 +146,7 @@ def _going_on(run: RunFolder, last: PhaseEvent | None) -> Status:
     return Status(State(last.phase), last.message, done=last.done, total=last.total)
 
 
-def _crashed(run: RunFolder, manifest: Manifest, code: int | None, workers_left: bool) -> Status:
+def _crashed(run: RunFolder, manifest: Manifest, code: int | None) -> Status:
     if manifest.launched is None:
         return Status(State.CRASHED, "created, but never launched", "remove it, and train the preset again")
     lines = log_tail(run)
@@ -128,11 +154,9 @@ def _crashed(run: RunFolder, manifest: Manifest, code: int | None, workers_left:
     advice = "it left no checkpoint: mend the cause, and train the preset again"
     if checkpoints:
         advice = f"resume it from {checkpoints[-1].name}"
-    if workers_left:
-        advice = f"some of its processes are still alive: kill the run to clean up; {advice}"
     cause = guess_cause(lines, code)
     message = _how_it_ended(code, manifest) + (f"; {cause}" if cause else "")
-    return Status(State.CRASHED, message, advice, exit_code=code, log_tail=tuple(lines), workers_left=workers_left)
+    return Status(State.CRASHED, message, advice, exit_code=code, log_tail=tuple(lines))
 
 
 def _how_it_ended(code: int | None, manifest: Manifest) -> str:

@@ -13,7 +13,7 @@ from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
 from engine.runs.lock import is_locked, take_lock
 from engine.runs.process import is_here, members
-from engine.runs.state import State, run_state
+from engine.runs.state import State, run_state, run_status
 
 
 def stop(run: RunFolder) -> None:
@@ -56,6 +56,18 @@ def kill(run: RunFolder, patience: float = 5.0) -> None:
         left = ", ".join(str(process.pid) for process in members(manifest))
         raise RunError(f"processes {left} of the run do not end", str(run.path), "they may hang in the GPU's driver")
     _record_kill(run)
+
+
+def clean_up(run: RunFolder, patience: float = 5.0) -> int:
+    """End the processes that outlived the run's dead leader (`Status.workers`); returns how many there were.
+
+    Raises RunError if there are none, or they cannot be ended.
+    """
+    workers = run_status(run).workers
+    if not workers:
+        raise RunError("no process outlived the one that leads the run", str(run.path), "stop or kill it if it lives")
+    kill(run, patience)
+    return len(workers)
 
 
 def wait_until_over(run: RunFolder, timeout: float | None = None) -> bool:

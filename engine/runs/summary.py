@@ -9,6 +9,7 @@ from typing import Literal
 
 from engine.events.reader import EventReader, read_tail
 from engine.events.schema import Eval, Metric, Record, Start
+from engine.runs.annotation import read_annotation
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
 from engine.runs.index import known_run_folders
@@ -27,7 +28,8 @@ class RunSummary:
     """A run as the list shows it. Numbers that the run has not reported are None.
 
     `accuracy` is the last training step's, `eval_accuracy` the last evaluation's. `series` holds up to 64 values of
-    the loss over the run's course, for a spark line. `created` is in Unix seconds.
+    the loss over the run's course, for a spark line. `created` is in Unix seconds. `tags`, `note` and `archived` are
+    what people say about it (engine/runs/annotation.py).
     """
 
     name: str
@@ -44,6 +46,9 @@ class RunSummary:
     series: tuple[float, ...] = ()
     device: str = ""
     message: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: bool = False
 
     @property
     def live(self) -> bool:
@@ -63,8 +68,11 @@ class _Course:
     tail: tuple[Record, ...]
 
 
-def list_runs() -> list[RunSummary]:
-    """Every run in the index and in `./runs` that is still there: the living first, then the others, newest first."""
+def list_runs(archived: bool = False) -> list[RunSummary]:
+    """Every run in the index and in `./runs` that is still there: the living first, then the others, newest first.
+
+    Archived runs are left out, unless `archived` asks for them too, or they are alive.
+    """
     found = []
     for path in known_run_folders():
         try:
@@ -72,6 +80,7 @@ def list_runs() -> list[RunSummary]:
         except RunError as error:
             if path.exists():
                 found.append(RunSummary(path.name, path, "", "pair", State.CRASHED, 0.0, message=error.what))
+    found = [run for run in found if archived or run.live or not run.archived]
     return sorted(found, key=lambda run: (not run.live, -run.created, run.name))
 
 
@@ -81,6 +90,7 @@ def summarise(run: RunFolder) -> RunSummary:
     course = _course(run.events)
     status = status_from(run, manifest, list(course.tail))
     latest, evaluation = course.latest, course.evaluation
+    said = read_annotation(run)
     return RunSummary(
         name=run.name,
         path=run.path,
@@ -96,6 +106,9 @@ def summarise(run: RunFolder) -> RunSummary:
         series=course.series,
         device=course.start.device if course.start else "",
         message=status.message,
+        tags=said.tags,
+        note=said.note,
+        archived=said.archived,
     )
 
 

@@ -23,7 +23,7 @@ from engine.runs.manifest import update_manifest
 from engine.runs.process import MARK, identity, leader_alive, members
 from engine.runs.remove import remove_run
 from engine.runs.state import State, run_state, run_status
-from engine.runs.stop import kill, stop, terminate, wait_until_over
+from engine.runs.stop import clean_up, kill, stop, terminate, wait_until_over
 
 
 def wait_for(condition, timeout=15.0):
@@ -108,9 +108,13 @@ def test_kill_ends_workers_in_sessions_of_their_own_also_after_their_leader_died
     assert len(members(manifest)) == 2
     os.kill(manifest.pid, signal.SIGKILL)
     wait_for(lambda: not leader_alive(manifest))
-    assert run_state(run) is State.CRASHED
     (worker,) = members(manifest)
-    kill(run, patience=0.1)
+    status = run_status(run)
+    assert (status.state, status.workers) == (State.ORPHANED, (worker.pid,))
+    assert "runs clean" in status.advice
+    with pytest.raises(RunError, match="alive"):
+        remove_run(run)
+    assert clean_up(run, patience=0.1) == 1
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     assert run_status(run).message == "killed on request"
 
@@ -376,7 +380,7 @@ def test_on_a_file_system_without_locks_runs_live_and_crash_all_the_same(run, tr
     os.kill(run.manifest().pid, signal.SIGKILL)
     wait_for(lambda: not leader_alive(run.manifest()))
     status = run_status(run)
-    assert (status.state, status.workers_left) == (State.CRASHED, False)
+    assert (status.state, status.workers) == (State.CRASHED, ())
 
 
 def test_a_run_that_has_said_its_end_may_be_resumed_and_removed_while_its_process_lingers(run, trainer):
