@@ -118,9 +118,10 @@ class RunsScreen(WorkbenchScreen):
                 follower, history = self._followed_run(run.path)
                 more = True
                 while more:
-                    news = await asyncio.to_thread(follower.read)
-                    if news.anew:
-                        history = RunHistory()
+                    await asyncio.to_thread(follower.read)
+                    news = follower.take()
+                    if news.history is not None:
+                        history, grown = news.history, True
                         self._followed[run.path] = follower, history
                     history.add(news.records)
                     grown = grown or bool(news.records)

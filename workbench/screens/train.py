@@ -15,7 +15,7 @@ from engine.runs.folder import RunFolder, create_run
 from engine.runs.launch import launch
 from workbench.hardware import look_at_hardware
 from workbench.run_actions import ask_to_stop, resume
-from workbench.run_follower import TICK, Follower, News
+from workbench.run_follower import TICK, Follower
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.session import RowSet, Session
@@ -158,13 +158,8 @@ class TrainScreen(WorkbenchScreen):
     async def _follow(self, follower: Follower) -> None:
         """Read what is new of the run, ten times a second, and show it."""
         while True:
-            # Shielded: what a cancelled reading has taken from the file would be lost to the next.
-            reading = asyncio.ensure_future(asyncio.to_thread(follower.read, self.run_view.log_shown))
-            try:
-                news = await asyncio.shield(reading)
-            except asyncio.CancelledError:
-                reading.add_done_callback(lambda done: self._keep(follower, done))
-                raise
+            await asyncio.to_thread(follower.read, self.run_view.log_shown)
+            news = follower.take()
             if news.gone and not follower.run.path.exists():
                 self.notify("The run's folder is gone.", severity="warning", markup=False)
                 self.workbench.run_folder = None
@@ -175,11 +170,6 @@ class TrainScreen(WorkbenchScreen):
             if after != before:
                 self.refresh_bindings()
             await asyncio.sleep(0.005 if news.more else TICK)
-
-    def _keep(self, follower: Follower, reading: "asyncio.Future[News]") -> None:
-        still = follower is self._follower and self.is_attached
-        if still and not reading.cancelled() and reading.exception() is None:
-            self.run_view.take(reading.result())
 
     @work(group="stop", exclusive=True, exit_on_error=False)
     async def action_stop(self) -> None:

@@ -38,6 +38,7 @@ class RunView(Vertical):
         self.status: Status | None = None
         self.paused = False
         self._reading = False
+        self._share: float | None = None
         self._log: list[str] = []
         self._drawn_records = -1
         self._records = 0
@@ -79,16 +80,17 @@ class RunView(Vertical):
 
     def take(self, news: News) -> None:
         """Fold in what is new, and show it."""
-        if news.anew:
-            self.history = RunHistory()
+        if news.history is not None:
+            self.history = news.history
         self.history.add(news.records)
-        self._records += len(news.records) + news.anew
+        self._records += len(news.records) + (news.history is not None)
         self._reading = news.more
+        self._share = news.share
         if news.status is not None:
             self.status = news.status
         if news.log is not None:
             self._log = news.log
-        told = bool(news.records) or news.anew or news.status is not None or news.log is not None or self._behind
+        told = bool(news.records or news.history or news.status or news.share) or news.log is not None or self._behind
         # While a long history is being read, drawing each part of it would cost more than reading.
         self._behind = news.more and monotonic() - self._drawn < REDRAW_WHILE_READING
         if told and not self.paused and not self._behind:
@@ -152,5 +154,6 @@ class RunView(Vertical):
             ending.hide()
 
     def _show_state(self) -> None:
-        note = "paused: space goes on" if self.paused else "reading…" if self._reading else ""
+        share = f" {self._share:.0%}" if self._share else ""
+        note = "paused: space goes on" if self.paused else f"reading…{share}" if self._reading else ""
         self.query_one(StateLine).show(self.name_of_run, self.state, self.history, note)
