@@ -72,6 +72,7 @@ class PackCollator:
             pack=Pack(tuple(tree.segments), kept, rank, tuple(counts.tolist()), self._prune),
             read=flat,
             rows=[row.id for row, _ in rows],
+            items=[],
             weight=torch.empty(0),
             tokens=sum(len(ids) for ids in sequences),
             computed=len(tree.ids),

@@ -20,8 +20,9 @@ class Batch(TypedDict):
     one, (2 * pairs,), with `margin` and `weight` of shape (pairs,); for steps every judged step's token, (steps,), with
     `labels` and `weight` of shape (steps,). `weight` is 1.0, or 0.0 for a filler's.
 
-    `rows` says where each row comes from; `tokens` counts the tokens of the rows' sequences, `computed` the positions
-    that go through the model, `padding` the padding among them.
+    `rows` says where each row comes from, `items` how many items (pairs: 1, or judged steps) each has; `tokens` counts
+    the tokens of the rows' sequences, `computed` the positions that go through the model, `padding` the padding among
+    them.
     """
 
     input_ids: Tensor
@@ -33,6 +34,7 @@ class Batch(TypedDict):
     margin: NotRequired[Tensor]
     labels: NotRequired[Tensor]
     rows: list[SampleId]
+    items: list[int]
     tokens: int
     computed: int
     padding: int
@@ -59,6 +61,7 @@ class PadCollator:
             attention_mask=attention_mask,
             read=torch.tensor([sequence * width + position for sequence, position in read], dtype=torch.long),
             rows=[row.id for row, _ in rows],
+            items=[],
             weight=torch.empty(0),
             tokens=tokens,
             computed=input_ids.numel(),
@@ -83,18 +86,20 @@ def sequences_of(rows: Sequence[SlottedRow]) -> tuple[list[list[int]], list[tupl
 
 
 def add_targets(batch: Batch, rows: Sequence[SlottedRow]) -> None:
-    """Add what the objective needs to a batch: margins or labels, and weights."""
+    """Add what the objective needs to a batch: margins or labels, weights, and how many of them a row has."""
     weights: list[float] = []
     margins: list[float | None] = []
     labels: list[float] = []
     for row, filler in rows:
         if isinstance(row.encoding, PairEncoding):
             weights.append(float(not filler))
+            batch["items"].append(1)
             margins.append(row.encoding.margin)
         elif isinstance(row.encoding, StepsEncoding):
             judged = [float(label) for label in row.encoding.labels if label != MASKED]
             labels += judged
             weights += [float(not filler)] * len(judged)
+            batch["items"].append(len(judged))
     batch["weight"] = torch.tensor(weights)
     if labels or not margins:
         batch["labels"] = torch.tensor(labels)

@@ -9,7 +9,18 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from engine.events.schema import Checkpoint, End, Eval, Event, FindingEvent, Metric, PhaseEvent, Record, Start
+from engine.events.schema import (
+    Checkpoint,
+    End,
+    Eval,
+    Event,
+    FindingEvent,
+    Histogram,
+    Metric,
+    PhaseEvent,
+    Record,
+    Start,
+)
 
 DEFAULT_BYTES = 4 << 20
 _LONGEST_LINE = 16 << 20
@@ -176,6 +187,14 @@ def _eval(v: dict[str, Any]) -> Eval:
     return Eval(_whole(v["step"]), _values(v["values"]), tuple(v.get("not_finite", ())))
 
 
+def _histogram(v: dict[str, Any]) -> Histogram:
+    counts = {_text(side): tuple(map(_whole, bins)) for side, bins in v["counts"].items()}
+    low, width = _number(v["low"]), _number(v["width"])
+    if width <= 0 or len(set(map(len, counts.values()))) != 1:
+        raise ValueError(v)
+    return Histogram(_whole(v["step"]), _one_of(v["split"], ("train", "eval")), low, width, counts)
+
+
 def _checkpoint(v: dict[str, Any]) -> Checkpoint:
     return Checkpoint(_whole(v["step"]), _text(v["path"]))
 
@@ -196,6 +215,7 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "phase": _phase,
     "metric": _metric,
     "eval": _eval,
+    "histogram": _histogram,
     "checkpoint": _checkpoint,
     "finding": _finding,
     "end": _end,

@@ -61,6 +61,24 @@ class Eval:
 
 
 @dataclass(frozen=True, slots=True)
+class Histogram:
+    """How the rewards of chosen and rejected sides are spread (for steps: P(right) of right and of wrong ones).
+
+    Bin i reaches from `low + i * width` (inclusive) to `low + (i + 1) * width`; `low` is a multiple of `width`, and
+    that is 1, 2 or 5 times a power of ten. `counts` has the values in each bin by side: `chosen` and `rejected`, or
+    `right` and `wrong`, all of one length. Train histograms are of all rows since the one before, about a hundred a
+    run; eval ones of one evaluation, after optimizer step `step`.
+    """
+
+    step: int
+    split: Literal["train", "eval"]
+    low: float
+    width: float
+    counts: dict[str, tuple[int, ...]]
+    kind: Literal["histogram"] = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A checkpoint is complete on disk; `path` is relative to the run's folder."""
 
@@ -90,7 +108,7 @@ class End:
     kind: Literal["end"] = "end"
 
 
-Event = Start | PhaseEvent | Metric | Eval | Checkpoint | FindingEvent | End
+Event = Start | PhaseEvent | Metric | Eval | Histogram | Checkpoint | FindingEvent | End
 
 
 @dataclass(frozen=True, slots=True)

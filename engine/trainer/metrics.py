@@ -1,157 +1,54 @@
-"""What training and evaluation report: sums gathered over a logging interval and over processes, then the metrics."""
+"""The metrics of training and evaluation: pure functions of what the model made of the rows (docs/training.md)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from math import inf, nan, sqrt
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import nan
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from engine.batch.pad import Batch
 from engine.encode.encoding import EncodedRow, PairEncoding
+from engine.sample import SampleId
+from engine.trainer.results import Numbers, Passed, Results
 
-Gather = Callable[[list[Any]], list[Any]]
-"""Every process's list, laid end to end, on every process (accelerate's gather_object)."""
+POSITIONS = 10
+"""Judged steps of a row whose accuracy has a metric of its own; those beyond share one."""
 
-
-@dataclass
-class PairSums:
-    """What the metrics of pairs are computed from; sums over pairs, so that those of several processes add up."""
-
-    loss: float = 0.0
-    items: int = 0
-    correct: float = 0.0
-    ties: int = 0
-    chosen: float = 0.0
-    rejected: float = 0.0
-    squares: float = 0.0
-    minimum: float = inf
-    maximum: float = -inf
-
-    def metrics(self) -> dict[str, float]:
-        """The metrics by name (docs/training.md). Empty where there was no pair."""
-        if not self.items:
-            return {}
-        mean = (self.chosen + self.rejected) / (2 * self.items)
-        return {
-            "loss": self.loss / self.items,
-            "accuracy": self.correct / self.items,
-            "ties": self.ties / self.items,
-            "margin": (self.chosen - self.rejected) / self.items,
-            "reward_mean": mean,
-            "reward_std": sqrt(max(0.0, self.squares / (2 * self.items) - mean**2)),
-            "reward_min": self.minimum,
-            "reward_max": self.maximum,
-            "chosen_reward": self.chosen / self.items,
-            "rejected_reward": self.rejected / self.items,
-        }
+SUBSETS = 64
+"""Subsets that have metrics of their own: the largest; the others share one."""
 
 
-@dataclass
-class StepSums:
-    """What the metrics of steps are computed from: soft labels count as right from one half on."""
-
-    loss: float = 0.0
-    items: int = 0
-    true_positive: int = 0
-    true_negative: int = 0
-    false_positive: int = 0
-    false_negative: int = 0
-
-    def metrics(self) -> dict[str, float]:
-        """The metrics by name (docs/training.md). Empty where no step was judged.
-
-        `f1_error` is the F1 score of finding wrong steps. A class that does not occur leaves `balanced_accuracy` to
-        the other one alone.
-        """
-        if not self.items:
-            return {}
-        right, wrong = self.true_positive + self.false_negative, self.true_negative + self.false_positive
-        recalls = [
-            found / there for found, there in ((self.true_positive, right), (self.true_negative, wrong)) if there
-        ]
-        found_or_missed = 2 * self.true_negative + self.false_negative + self.false_positive
-        return {
-            "loss": self.loss / self.items,
-            "accuracy": (self.true_positive + self.true_negative) / self.items,
-            "balanced_accuracy": sum(recalls) / len(recalls),
-            "f1_error": 2 * self.true_negative / found_or_missed if found_or_missed else nan,
-            "majority_baseline": max(right, wrong) / self.items,
-            "positive_rate": right / self.items,
-        }
+def metrics_of(results: Results) -> dict[str, float]:
+    """The metrics by name. Empty where there was no item."""
+    if not len(results.losses):
+        return {}
+    if results.labels is None:
+        return {"loss": float(results.losses.mean())} | _of_pairs(results.scores)
+    return {"loss": float(results.losses.mean())} | _of_steps(results.scores, results.labels) | _by_position(results)
 
 
-@dataclass
-class Throughput:
-    """Tokens that went by: `tokens` of the rows, `computed` positions in the model, `padding` among them."""
+def by_subset(results: Results, subsets: Mapping[SampleId, str]) -> dict[str, float]:
+    """`loss`, `accuracy`, and for pairs `margin`, for steps `balanced_accuracy`, of each subset, as `accuracy/SUBSET`.
 
-    tokens: int = 0
-    computed: int = 0
-    padding: int = 0
-
-    def metrics(self, seconds: float, steps: int) -> dict[str, float]:
-        """`tokens_per_second`, `padding_fraction` and, for training, `step_time` in seconds."""
-        values = {
-            "tokens_per_second": self.tokens / seconds if seconds > 0 else nan,
-            "padding_fraction": self.padding / self.computed if self.computed else 0.0,
-        }
-        return values | ({"step_time": seconds / steps} if steps else {})
-
-
-Sums = PairSums | StepSums | Throughput
+    `subsets` names the subset of each row. Beyond the 64 largest they share the name `(others)`.
+    """
+    named = [subsets.get(row, "") for row in results.rows]
+    largest = {name for name, _ in Counter(named).most_common(SUBSETS)}
+    column = np.array([name if name in largest else "(others)" for name in named], dtype=object)
+    found: dict[str, float] = {}
+    for name in sorted(set(column)):
+        values = metrics_of(results.only(column == name))
+        kept = ("loss", "accuracy", "margin" if results.labels is None else "balanced_accuracy")
+        found |= {f"{metric}/{name}": values[metric] for metric in kept if metric in values}
+    return found
 
 
-@dataclass
-class Interval:
-    """Scores and losses of an interval, kept on the device until they are asked for, so that no step waits for them."""
-
-    seen: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = field(default_factory=list)
-    throughput: Throughput = field(default_factory=Throughput)
-
-    def add(self, scores: Tensor, losses: Tensor, batch: Batch) -> None:
-        """Remember a micro-batch: `scores` as the model gave them, `losses` one an item."""
-        labels = batch.get("labels")
-        self.seen.append((scores.detach(), losses.detach(), batch["weight"], labels))
-        self.throughput.tokens += batch["tokens"]
-        self.throughput.computed += batch["computed"]
-        self.throughput.padding += batch["padding"]
-
-    @property
-    def last_losses(self) -> Tensor:
-        """The losses added last, one an item."""
-        return self.seen[-1][1]
-
-    def sums(self) -> PairSums | StepSums:
-        """The sums over everything added, fillers left out."""
-        if self.seen and self.seen[0][3] is not None:
-            total_steps = StepSums()
-            for scores, losses, weight, labels in self.seen:
-                assert labels is not None
-                add_up(total_steps, _step_sums(*_counted(weight, scores, losses, labels)))
-            return total_steps
-        total_pairs = PairSums()
-        for scores, losses, weight, _ in self.seen:
-            chosen, rejected = scores[:, 0].chunk(2)
-            add_up(total_pairs, _pair_sums(*_counted(weight, chosen, rejected, losses)))
-        return total_pairs
-
-    def gathered(self, gather: Gather) -> tuple[dict[str, float], Throughput]:
-        """The metrics and the throughput of all processes together."""
-        items, throughputs = zip(*gather([(self.sums(), self.throughput)]), strict=True)
-        whole, passed = items[0], throughputs[0]
-        for other, other_throughput in zip(items[1:], throughputs[1:], strict=True):
-            add_up(whole, other)
-            add_up(passed, other_throughput)
-        return whole.metrics(), passed
-
-
-def add_up(total: Sums, other: Sums) -> None:
-    """Add `other` to `total`, both of one kind. A rank without items (PairSums of nothing) adds nothing."""
-    for one in fields(total):
-        mine, theirs = getattr(total, one.name), getattr(other, one.name)
-        choose = {"minimum": min, "maximum": max}.get(one.name)
-        setattr(total, one.name, choose(mine, theirs) if choose else mine + theirs)
+def throughput(passed: Passed, seconds: float, steps: int) -> dict[str, float]:
+    """`tokens_per_second` and `padding_fraction`; for training `step_time`, and `data_time` of it, in seconds."""
+    values = {
+        "tokens_per_second": passed.tokens / seconds if seconds > 0 else nan,
+        "padding_fraction": passed.padding / passed.computed if passed.computed else 0.0,
+    }
+    return values | ({"step_time": seconds / steps, "data_time": passed.waited / steps} if steps else {})
 
 
 def length_baseline(rows: Sequence[EncodedRow]) -> float:
@@ -167,37 +64,45 @@ def length_baseline(rows: Sequence[EncodedRow]) -> float:
     return max(longer, pairs - longer) / pairs if pairs else nan
 
 
-def _counted(weight: Tensor, *columns: Tensor) -> list[Tensor]:
-    """The columns without the fillers' items, in fp64 on the CPU."""
-    real = weight.cpu() > 0
-    return [column.cpu().to(torch.float64)[real] for column in columns]
+def _of_pairs(rewards: Numbers) -> dict[str, float]:
+    chosen, rejected = rewards[:, 0], rewards[:, 1]
+    ties = (chosen == rejected).mean()
+    return {
+        "accuracy": float((chosen > rejected).mean() + ties / 2),
+        "ties": float(ties),
+        "margin": float((chosen - rejected).mean()),
+        "reward_mean": float(rewards.mean()),
+        "reward_std": float(rewards.std()),
+        "reward_min": float(rewards.min()),
+        "reward_max": float(rewards.max()),
+        "chosen_reward": float(chosen.mean()),
+        "rejected_reward": float(rejected.mean()),
+    }
 
 
-def _pair_sums(chosen: Tensor, rejected: Tensor, losses: Tensor) -> PairSums:
-    if not len(losses):
-        return PairSums()
-    ties = (chosen == rejected).sum().item()
-    both = torch.cat([chosen, rejected])
-    return PairSums(
-        loss=losses.sum().item(),
-        items=len(losses),
-        correct=(chosen > rejected).sum().item() + ties / 2,
-        ties=int(ties),
-        chosen=chosen.sum().item(),
-        rejected=rejected.sum().item(),
-        squares=both.square().sum().item(),
-        minimum=both.min().item(),
-        maximum=both.max().item(),
-    )
+def _of_steps(logits: Numbers, labels: Numbers) -> dict[str, float]:
+    """Soft labels count as right from one half on. `f1_error` is the F1 score of finding wrong steps. A class that
+    does not occur leaves `balanced_accuracy` to the other one alone.
+    """
+    said, right = logits[:, 1] > logits[:, 0], labels >= 0.5
+    agrees, wrong = said == right, ~right
+    recalls = [agrees[of_class].mean() for of_class in (right, wrong) if of_class.any()]
+    found = (agrees & wrong).sum()
+    found_or_missed = found + wrong.sum() + (~agrees & right).sum()
+    return {
+        "accuracy": float(agrees.mean()),
+        "balanced_accuracy": float(np.mean(recalls)),
+        "f1_error": float(2 * found / found_or_missed) if found_or_missed else nan,
+        "majority_baseline": float(max(right.mean(), wrong.mean())),
+        "positive_rate": float(right.mean()),
+    }
 
 
-def _step_sums(logits: Tensor, losses: Tensor, labels: Tensor) -> StepSums:
-    predicted, right = logits[:, 1] > logits[:, 0], labels >= 0.5
-    return StepSums(
-        loss=losses.sum().item(),
-        items=len(losses),
-        true_positive=int((predicted & right).sum()),
-        true_negative=int((~predicted & ~right).sum()),
-        false_positive=int((predicted & ~right).sum()),
-        false_negative=int((~predicted & right).sum()),
-    )
+def _by_position(results: Results) -> dict[str, float]:
+    """`step_accuracy/1` and so on: the accuracy of each row's first judged step, of its second, …, and of the rest."""
+    assert results.labels is not None
+    first = np.repeat(np.cumsum(results.counts) - results.counts, results.counts)
+    position = np.minimum(np.arange(len(results.labels)) - first, POSITIONS)
+    agrees = (results.scores[:, 1] > results.scores[:, 0]) == (results.labels >= 0.5)
+    names = [*(f"{number}" for number in range(1, POSITIONS + 1)), f"{POSITIONS + 1}+"]
+    return {f"step_accuracy/{names[at]}": float(agrees[position == at].mean()) for at in np.unique(position)}

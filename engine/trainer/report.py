@@ -1,41 +1,80 @@
 """What the trainer tells the outside: its logs, evaluations and checkpoints as events."""
 
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from engine.events.schema import Checkpoint, Eval, Event, Metric, PhaseEvent
+from engine.events.schema import Checkpoint, Eval, Event, Histogram, Metric, PhaseEvent
+from engine.runs.row_history import Split
+from engine.trainer.histogram import spread
+from engine.trainer.results import Results
+from engine.trainer.row_log import RowLog
 
 Tell = Callable[[Event], object]
 """Where events go: the run's writer on the first process, nowhere on the others."""
 
 
-class Report(TrainerCallback):
-    """Turns the trainer's callbacks into events. `baselines` join every evaluation's values."""
+HISTOGRAMS = 100
+"""Histograms of a run's training rewards, about: each of the rows since the one before."""
 
-    def __init__(self, tell: Tell, run_dir: Path, baselines: dict[str, float]) -> None:
+
+class Report(TrainerCallback):
+    """Turns the trainer's callbacks into events, and its results into histograms and lines of `row_log` (the first
+    process has one). `baselines` join every evaluation's values.
+    """
+
+    def __init__(self, tell: Tell, baselines: dict[str, float], row_log: RowLog | None = None) -> None:
         self._tell = tell
-        self._run_dir = run_dir
+        self._row_log = row_log
+        self._pooled: list[Results] = []
+        self._histogram_step = 0
+        self._histogram_every = 1
         self._baselines = baselines
         self._batches_evaluated = 0
         self._said = 0.0
         self.last_evaluation: tuple[int, dict[str, float]] | None = None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Training begins."""
+        """Training begins, or goes on."""
+        if self._row_log:
+            self._row_log.begin(state.global_step)
+        self._histogram_step = state.global_step
+        self._histogram_every = max(1, state.max_steps // HISTOGRAMS)
         self._tell(PhaseEvent("training", done=state.global_step, total=state.max_steps))
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        """The last steps are reported even where the interval is not full."""
-        if state.global_step >= state.max_steps:
+        """The last steps are reported even where the interval is not full; so are those before a checkpoint, which
+        a resumed run does not see again.
+        """
+        if state.global_step >= state.max_steps or control.should_save:
             control.should_log = True
         return control
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """The same for the checkpoint of an epoch."""
+        control.should_log = control.should_log or control.should_save
+        return control
+
+    def saw(self, split: Split, results: Results) -> None:
+        """Take what the model made of the rows of a logging interval or an evaluation."""
+        if self._row_log:
+            self._row_log.write(split, results)
+        if not len(results.losses):
+            return
+        step = results.steps[-1]
+        if split == "eval":
+            self._tell(Histogram(step, split, *spread(results)))
+            return
+        self._pooled.append(results)
+        if step >= self._histogram_step + self._histogram_every:
+            self._tell(Histogram(step, split, *spread(Results.joined(self._pooled))))
+            self._pooled, self._histogram_step = [], step
 
     def on_log(
         self,
@@ -47,10 +86,7 @@ class Report(TrainerCallback):
     ) -> None:
         """A training log becomes a metric; evaluation logs and the closing summary are reported elsewhere."""
         if logs and "loss" in logs:
-            values = {name: float(value) for name, value in logs.items()}
-            if torch.cuda.is_available():
-                values["gpu_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30
-            self._tell(Metric(state.global_step, dict(values)))
+            self._tell(Metric(state.global_step, {name: float(value) for name, value in logs.items()}))
 
     def on_prediction_step(
         self,

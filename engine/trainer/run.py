@@ -32,8 +32,9 @@ from engine.runs.versions import versions
 from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell
+from engine.trainer.row_log import RowLog
 from engine.trainer.stop import StopAtStepEnd, StopRequest
-from engine.trainer.train import Objective, RewardTrainer
+from engine.trainer.train import Objective, Observe, RewardTrainer
 
 LOG = logging.getLogger(__name__)
 
@@ -68,7 +69,10 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     requested.check()
     os.environ.update(tracker_environment(preset, run_dir))
     packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
-    stopper, report = StopAtStepEnd(requested), Report(tell, run_dir, _baselines(preset, held_out))
+    stopper, report = (
+        StopAtStepEnd(requested),
+        Report(tell, _baselines(preset, held_out), RowLog(run_dir) if is_first_process() else None),
+    )
     trainer = build_trainer(
         preset,
         run_dir,
@@ -78,6 +82,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
         eval_rows=held_out.rows if held_out else None,
         tokenizer=opened.tokenizer,
         callbacks=[stopper, report],
+        observe=report.saw,
     )
     tell(
         Start(
@@ -124,6 +129,7 @@ def build_trainer(
     eval_rows: Sequence[EncodedRow] | None,
     tokenizer: Any,
     callbacks: Sequence[TrainerCallback],
+    observe: Observe = lambda split, results: None,
 ) -> RewardTrainer:
     """The trainer of a run: its batches, objective and arguments as the preset says. Raises TrainingError."""
     precision = choose_precision(preset)
@@ -143,6 +149,7 @@ def build_trainer(
         order_seed=preset.seed if preset.shuffle_merged_datasets else None,
         tokenizer=tokenizer,
         callbacks=[*stopping, *callbacks],
+        observe=observe,
     )
 
 

@@ -1,10 +1,11 @@
 """The transformers.Trainer subclass: our batches, our objective, losses averaged over the whole global batch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
 
+import psutil
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor, nn
@@ -17,11 +18,16 @@ from engine.batch.schedule import Schedule, Share, SlottedRow, SlottedRows
 from engine.encode.encoding import EncodedRow
 from engine.objective.bradley_terry import bradley_terry_loss
 from engine.objective.stepwise import stepwise_loss
+from engine.runs.row_history import Split
 from engine.sample import SampleId
 from engine.trainer.error import NotFiniteError
-from engine.trainer.metrics import Interval, Throughput
+from engine.trainer.metrics import by_subset, metrics_of, throughput
+from engine.trainer.results import Interval, Results
 
 Collate = Callable[[Sequence[SlottedRow]], Batch]
+
+Observe = Callable[[Split, Results], None]
+"""Told on the first process what the model made of the rows since the last time, or of an evaluation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class RewardTrainer(Trainer):
     The loss of an optimizer step is the mean over the items of its global batch (pairs, or judged steps), however they
     are divided over micro-batches and processes. A loss or a gradient that is not finite raises NotFiniteError with the
     rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs; None leaves the rows in
-    their order.
+    their order. `subsets` names the subset of evaluation rows that have metrics of their own.
     """
 
     loss_is_scaled_for_ga = True
@@ -72,8 +78,12 @@ class RewardTrainer(Trainer):
         order_seed: int | None,
         tokenizer: PreTrainedTokenizerBase | None = None,
         callbacks: Sequence[TrainerCallback] = (),
+        observe: Observe = lambda split, results: None,
+        subsets: Mapping[SampleId, str] | None = None,
     ) -> None:
         self.objective = objective
+        self._observe = observe
+        self._subsets = subsets or {}
         self._order_seed = order_seed
         self._eval_collate = eval_collate or collate
         super().__init__(
@@ -105,7 +115,9 @@ class RewardTrainer(Trainer):
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
     ) -> tuple[list[Batch], Tensor]:
         """The micro-batches of the next optimizer step, and the number of items in its whole global batch."""
+        began = perf_counter()
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
+        self._interval.passed.waited += perf_counter() - began
         items = torch.stack([batch["weight"].sum() for batch in batches]).sum().to(device)
         self._rows_in_step, self._guilty_rows = [], []
         return batches, self.accelerator.gather(items).sum() if self.accelerator.num_processes > 1 else items
@@ -128,7 +140,8 @@ class RewardTrainer(Trainer):
         loss = (losses * weight).sum() / items
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes
-        self._interval.add(scores, losses, batch)
+        step = self.state.global_step + model.training
+        self._interval.add(scores, losses, batch, step, float(self.state.epoch or 0.0))
         return (loss, {"scores": scores}) if return_outputs else loss
 
     def training_step(
@@ -161,11 +174,15 @@ class RewardTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the interval's own metrics to a training log; everything else passes through."""
         if "loss" in logs:
-            metrics, throughput = self._interval.gathered(gather_object)
+            results, passed = self._interval.gathered(gather_object)
             steps = self.state.global_step - self._steps_reported
             seconds = perf_counter() - self._interval_began
-            logs |= {name: value for name, value in metrics.items() if name != "loss"}
-            logs |= throughput.metrics(seconds, steps)
+            # Kept in the trainer's state, and so in its checkpoints: a resumed run counts on.
+            self.state.num_input_tokens_seen += passed.tokens
+            logs |= {name: value for name, value in metrics_of(results).items() if name != "loss"}
+            logs |= throughput(passed, seconds, steps) | self._memory()
+            logs["tokens"] = self.state.num_input_tokens_seen
+            self._tell_of("train", results)
             self._start_interval()
         super().log(logs, start_time)
 
@@ -182,14 +199,16 @@ class RewardTrainer(Trainer):
                 for batch in dataloader:
                     self.compute_loss(model, self._prepare_inputs(batch))
                     self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
-            metrics, throughput = self._interval.gathered(gather_object)
+            results, passed = self._interval.gathered(gather_object)
         finally:
             self._interval = training
             model.train(was_training)
         # Evaluation is not training: its time must not slow the next interval's figures.
         spent = perf_counter() - began
         self._interval_began += spent
-        metrics |= {"tokens_per_second": throughput.tokens / spent if spent > 0 else 0.0}
+        metrics = metrics_of(results) | (by_subset(results, self._subsets) if self._subsets else {})
+        metrics |= {"tokens_per_second": passed.tokens / spent if spent > 0 else 0.0}
+        self._tell_of("eval", results)
         prefixed = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
         return EvalLoopOutput(None, None, prefixed, len(dataloader.dataset))  # type: ignore[arg-type]
 
@@ -215,9 +234,27 @@ class RewardTrainer(Trainer):
         )
 
     def _start_interval(self) -> None:
-        self._interval = Interval(throughput=Throughput())
+        self._interval = Interval()
         self._interval_began = perf_counter()
         self._steps_reported = self.state.global_step
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        began = perf_counter()
+        super()._save_checkpoint(model, trial)
+        # Saving is not training either.
+        self._interval_began += perf_counter() - began
+
+    def _tell_of(self, split: Split, results: Results) -> None:
+        if self.is_world_process_zero():
+            self._observe(split, results)
+
+    def _memory(self) -> dict[str, float]:
+        """Resident memory of all of the run's processes; on CUDA the most that any of them had tensors take."""
+        resident = psutil.Process().memory_info().rss
+        tensors = torch.cuda.max_memory_allocated() if self.args.device.type == "cuda" else 0
+        everywhere = gather_object([(resident, tensors)])
+        memory = {"host_memory_gib": sum(each for each, _ in everywhere) / 2**30}
+        return memory | ({"gpu_memory_gib": max(each for _, each in everywhere) / 2**30} if tensors else {})
 
     def _guilty(self, batch: Batch) -> list[SampleId]:
         """The rows of a batch whose own loss is not finite, where losses and rows correspond; else all of them."""
