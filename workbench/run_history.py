@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, groupby
 from statistics import median
 
-from engine.events.alarms import Course
+from engine.events.course import Course
 from engine.events.schema import Checkpoint, End, Eval, Event, FindingEvent, Metric, PhaseEvent, Record, Start
 from workbench.widgets.series import Series
 

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from engine.events.alarms import Course, alarms, course_of
+from engine.events.alarms import alarms
+from engine.events.course import Course, course_of
 from engine.events.schema import Eval, Metric, Start
 
 
@@ -24,6 +25,8 @@ def metrics(count, first=1, every=1, **columns):
 
 
 def codes(*events, kind="pair", total=1000):
+    """The alarms of a run with these events, told in the order of their steps."""
+    events = sorted(events, key=lambda event: event.step)
     return [alarm.code for alarm in alarms(course_of([start(kind, total), *events]))]
 
 
@@ -63,13 +66,27 @@ def test_not_finite_says_where_it_began():
     assert "1 more" in alarm.message
 
 
+def test_the_loss_scale_of_fp16_may_look_for_its_size():
+    events = metrics(30, loss=0.5, grad_norm=lambda i: None if i < 3 else 1.0)
+    assert codes(*events[:4]) == ["not-finite"]
+    assert codes(*events) == []
+    assert codes(*metrics(30, grad_norm=lambda i: None if i == 25 else 1.0)) == ["not-finite"]
+
+
+def test_alarms_name_the_steps_whose_rows_are_worth_a_look():
+    (alarm,) = alarms(course_of([start(), *metrics(6, 10, 10, loss=lambda i: None if i == 3 else 0.5)]))
+    assert alarm.rows_of == (31, 40)
+
+
 def test_a_metric_that_is_absent_is_not_one_that_is_not_finite():
     assert codes(Metric(1, {"loss": 0.5, "grad_norm": None})) == []
 
 
-def test_flat_loss():
+@pytest.mark.parametrize(("records", "every"), [(60, 1), (8, 10), (8, 25)])
+def test_flat_loss(records, every):
     wobble = noise(0.002)
-    assert "flat-loss" in codes(*metrics(60, loss=lambda i: math.log(2) + wobble(i), accuracy=0.5))
+    stream = metrics(records, every, every, loss=lambda i: math.log(2) + wobble(i), accuracy=0.5, learning_rate=1e-5)
+    assert codes(*stream) == ["flat-loss"]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +96,10 @@ def test_flat_loss():
         metrics(60, loss=0.68, accuracy=0.5),
         metrics(60, loss=math.log(2), accuracy=0.6),
         metrics(60, loss=lambda i: 0.693 - 0.001 * i, accuracy=lambda i: 0.5 + i / 200),
+        metrics(60, loss=math.log(2), accuracy=0.5, learning_rate=lambda i: i * 1e-7),
+        metrics(7, every=10, loss=math.log(2), accuracy=0.5),
     ],
-    ids=["too-early", "a-little-below", "but-it-ranks", "slowly-falling"],
+    ids=["too-early", "a-little-below", "but-it-ranks", "slowly-falling", "warming-up", "too-few-records"],
 )
 def test_flat_loss_near_misses(near_miss):
     assert codes(*near_miss) == []
@@ -95,6 +114,8 @@ def test_zero_margin():
     assert codes(*metrics(4, loss=0.693, margin=0.0)) == []
     assert codes(*metrics(6, loss=0.693, margin=1e-6)) == []
     assert codes(*metrics(6, loss=0.693, margin=lambda i: 0.0 if i < 5 else 0.01)) == []
+    assert codes(*metrics(3, every=10, loss=0.693, margin=0.0)) == ["zero-margin"]
+    assert codes(*metrics(6, loss=0.693, margin=0.0), kind="steps") == []
 
 
 def test_exploding_rewards():
@@ -109,6 +130,9 @@ def test_exploding_gradients():
     assert codes(*metrics(50, grad_norm=lambda i: 2.0 if i != 48 else 500.0)) == []
     assert codes(*metrics(50, grad_norm=lambda i: 0.01 if i < 47 else 0.5)) == []
     assert codes(*metrics(50, grad_norm=lambda i: 50.0 if i < 47 else 300.0)) == []
+    assert codes(*metrics(15, 10, 10, grad_norm=lambda i: 2.0 if i < 12 else 80.0)) == ["exploding-gradients"]
+    assert codes(*metrics(120, grad_norm=lambda i: 1.06**i)) == ["exploding-gradients"]
+    assert codes(*metrics(120, grad_norm=lambda i: 0.01 if i < 10 else 5.0)) == []
 
 
 def test_too_good_too_soon():
@@ -118,6 +142,17 @@ def test_too_good_too_soon():
     assert codes(*metrics(30, accuracy=lambda i: 1.0 if i % 4 else 0.9)) == []
     late = metrics(400, accuracy=lambda i: 0.7 if i < 60 else 1.0)
     assert codes(*late) == []
+
+
+@pytest.mark.parametrize("every", [5, 10, 25, 50])
+def test_too_good_whatever_the_logging_steps(every):
+    assert codes(*metrics(5, every, every, accuracy=1.0)) == ["too-good"]
+    assert codes(*metrics(5, every, every, accuracy=lambda i: 0.6 + i / 20)) == []
+
+
+def test_rows_seen_before_may_be_known_by_heart():
+    assert codes(*metrics(50, accuracy=lambda i: 0.6 if i < 8 else 1.0, epoch=lambda i: i / 8)) == []
+    assert codes(*metrics(50, accuracy=1.0, epoch=lambda i: i / 80)) == ["too-good"]
 
 
 def test_too_good_stays_said_later_on():
@@ -145,6 +180,11 @@ def test_overfitting_near_misses(held_out):
     assert codes(*falling(), *evals(*held_out)) == []
 
 
+def test_overfitting_is_seen_in_a_long_run_that_logs_seldom():
+    train = metrics(400, 10, 10, loss=lambda i: 0.7 * math.exp(-i / 200))
+    assert codes(*train, *evals(0.6, 0.5, 0.55, 0.6, 0.65, every=500)) == ["overfitting"]
+
+
 def test_overfitting_is_not_a_loss_that_rises_on_both():
     assert codes(*metrics(100, loss=lambda i: 0.4 + i * 0.003), *evals(0.6, 0.5, 0.55, 0.6, 0.65)) == []
 
@@ -155,6 +195,29 @@ def test_majority_class():
     assert codes(*metrics(20, **alike), kind="steps") == []
     assert codes(*metrics(40, **alike | {"balanced_accuracy": 0.6}), kind="steps") == []
     assert codes(*metrics(40, **alike | {"accuracy": 0.84}), kind="steps") == []
+    assert codes(*metrics(40, **alike), kind="pair") == []
+
+
+def test_majority_class_in_small_batches_of_which_some_hold_one_class():
+    def collapsed(i):
+        return [1.0, 0.75, 1.0, 0.25, 0.5][i % 5]
+
+    def balanced(i):
+        return 1.0 if collapsed(i) == 1.0 else 0.5
+
+    stream = {"positive_rate": collapsed, "majority_baseline": lambda i: max(collapsed(i), 1 - collapsed(i))}
+    told = metrics(40, accuracy=collapsed, balanced_accuracy=balanced, **stream)
+    assert codes(*told, kind="steps") == ["majority-class"]
+    wrong = metrics(40, accuracy=lambda i: 1 - collapsed(i), balanced_accuracy=balanced, **stream)
+    assert codes(*wrong, kind="steps") == ["majority-class"]
+    assert "called wrong" in alarms(course_of([start("steps"), *wrong]))[0].message
+    learning = metrics(40, accuracy=lambda i: (0.9, 0.8)[i % 2], balanced_accuracy=0.7, **stream)
+    assert codes(*learning, kind="steps") == []
+
+
+def test_data_of_one_class_are_no_collapse_of_the_model():
+    one = {"accuracy": 1.0, "positive_rate": 1.0, "majority_baseline": 1.0, "balanced_accuracy": 1.0}
+    assert codes(*metrics(40, **one), kind="steps") == []
 
 
 def test_no_labels():
@@ -166,7 +229,30 @@ def test_no_labels():
 def test_no_learning_rate():
     assert codes(*metrics(20, learning_rate=lambda i: 1e-5 if i < 10 else 0.0)) == ["no-learning-rate"]
     assert codes(*metrics(20, learning_rate=lambda i: 0.0 if i < 3 else 1e-5)) == []
-    assert codes(*metrics(20, learning_rate=0.0), total=20) == []
+    assert codes(*metrics(20, learning_rate=lambda i: max(0.0, 1e-5 * (1 - i / 18))), total=20) == []
+    assert codes(*metrics(20, learning_rate=0.0), total=20) == ["no-learning-rate"]
+    assert codes(*metrics(3, 10, 10, learning_rate=0.0)) == ["no-learning-rate"]
+
+
+def test_starving():
+    assert codes(*metrics(25, step_time=1.0, data_time=0.5)) == ["starving"]
+    assert codes(*metrics(4, every=10, step_time=1.0, data_time=0.5)) == ["starving"]
+    assert "50%" in alarms(course_of([start(), *metrics(25, step_time=1.0, data_time=0.5)]))[0].message
+
+
+@pytest.mark.parametrize(
+    "near_miss",
+    [
+        metrics(25, step_time=1.0, data_time=0.1),
+        metrics(25, step_time=1.0, data_time=lambda i: 0.9 if i % 4 == 0 else 0.05),
+        metrics(25, step_time=lambda i: 60.0 if i == 20 else 1.0, data_time=lambda i: 59.0 if i == 20 else 0.05),
+        metrics(10, step_time=1.0, data_time=0.5),
+        metrics(25, step_time=1.0),
+    ],
+    ids=["little", "now-and-then", "once-for-long", "too-early", "not-told"],
+)
+def test_starving_near_misses(near_miss):
+    assert codes(*near_miss) == []
 
 
 def test_errors_come_first():
@@ -179,7 +265,7 @@ def test_a_resumed_run_is_judged_by_what_it_trains_again():
     broken = metrics(20, loss=lambda i: None if i > 14 else 0.5)
     again = metrics(10, first=11, loss=0.5)
     assert codes(*broken) == ["not-finite"]
-    assert codes(*broken, start(), *again) == []
+    assert alarms(course_of([start(), *broken, start(), *again])) == ()
 
 
 def test_memory_does_not_grow_with_the_run():
