@@ -13,11 +13,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from engine.events.reader import EventReader
-from engine.events.schema import Checkpoint, End, Eval, FindingEvent, Metric, Start
+from engine.events.schema import Checkpoint, End, Eval, FindingEvent, Histogram, Metric, Start
 from engine.preset.load import load_preset
 from engine.runs.folder import create_run
 from engine.runs.launch import trainer_command
+from engine.runs.row_history import read_row_history
 from engine.trainer import process
+from engine.trainer.request import StopRequest
 from engine.trainer.train import RewardTrainer
 
 PLAIN = "{% for m in messages %}{{ m['role'] }} {{ m['content'] }} <eos> {% endfor %}"
@@ -76,11 +78,16 @@ def write_rows(path, kind, count, seed):
 
 
 @pytest.fixture
-def train(monkeypatch):
-    """Trains a run in this process: the trainer's own main, which leaves signals and the lock as they were."""
-    monkeypatch.setattr(process, "hold_lock", lambda _: None)
+def train():
+    """Trains a run in this process: the trainer's own main, which leaves signals as they were."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield lambda run: process.main(run.path)
+
+    def trained(run):
+        requested = StopRequest(run.path)
+        requested.listen()
+        return process.main(run.path, requested)
+
+    yield trained
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -134,6 +141,24 @@ def test_a_run_learns_and_says_so(make_run, train, kind):
     assert {path.suffix for path in run.model.iterdir()} <= {".json", ".safetensors", ".jinja"}
     assert len(run.checkpoints()) == 4
     assert events(run, Checkpoint)[-1].path == run.checkpoints()[-1].name
+    rows = read_row_history(run.path).rows
+    trained = [record for record in rows.values() if record.split == "train"]
+    assert [(len(trained), len(rows))] == [(24, 36)]
+    assert all([int(epoch) for epoch in record.epochs] == list(range(8)) for record in trained)
+    assert sum(record.right[-1] for record in trained) >= 22
+    assert [record.steps for record in rows.values() if record.split == "eval"] == [(48,)] * 12
+    histograms = events(run, Histogram)
+    assert {tuple(each.counts) for each in histograms} == {
+        ("chosen", "rejected") if kind == "pair" else ("right", "wrong")
+    }
+    assert histograms[-1].split == "eval"
+    seen = sum(sum(map(sum, each.counts.values())) for each in histograms if each.split == "train")
+    items = len(trained) * 2 if kind == "pair" else sum(len(record.labels) for record in trained)
+    assert seen == items * 8
+    last = events(run, Metric)[-1].values
+    assert last["tokens"] == 8 * events(run, Metric)[5].values["tokens"]
+    assert 0 <= last["data_time"] <= last["step_time"]
+    assert 0.05 < last["host_memory_gib"] < 100
 
 
 @pytest.mark.parametrize("kind", ["pair", "steps"])
@@ -175,7 +200,9 @@ def test_a_stop_request_leaves_a_checkpoint_and_resuming_repeats_the_losses(make
     assert train(run) == 0
     assert events(run, Start)[-1].resumed_from == f"checkpoint-{step}"
     assert events(run)[-1].status == "finished"
-    assert losses(run) == pytest.approx(losses(whole), rel=1e-5)
+    assert losses(run) == losses(whole)
+    assert read_row_history(run.path).rows == read_row_history(whole.path).rows
+    assert events(run, Metric)[-1].values["tokens"] == events(whole, Metric)[-1].values["tokens"]
 
 
 def test_sigterm_is_a_stop_request(make_run, train):
@@ -217,6 +244,16 @@ def test_two_processes_give_the_loss_of_one(make_run, train):
         events(one, Eval)[-1].values["eval_loss"], rel=1e-4
     )
     assert len(events(two, Start)) == 1
+    histories = [read_row_history(run.path).rows for run in (one, two)]
+    assert histories[0].keys() == histories[1].keys()
+    for row, record in histories[0].items():
+        other = histories[1][row]
+        assert (other.split, other.steps, other.labels) == (record.split, record.steps, record.labels)
+        assert other.losses == pytest.approx(record.losses, rel=1e-3)
+        for visit, its in zip(other.probabilities, record.probabilities, strict=True):
+            assert visit == pytest.approx(its, abs=1e-4)
+    tokens = [[event.values["tokens"] for event in events(run, Metric)] for run in (one, two)]
+    assert tokens[0] == tokens[1]
 
 
 def test_a_disk_that_fills_up_while_saving_leaves_the_checkpoint_before(make_run, train, monkeypatch):
@@ -233,7 +270,7 @@ def test_a_disk_that_fills_up_while_saving_leaves_the_checkpoint_before(make_run
     assert "No space left" in events(run, End)[-1].message
     assert [path.name for path in run.path.glob("checkpoint-*")] == ["checkpoint-6"]
     monkeypatch.undo()
-    assert process.main(run.path) == 0
+    assert train(run) == 0
     assert events(run, Start)[-1].resumed_from == "checkpoint-6"
 
 
