@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 AFTER_PAINT = 0.02
 """Seconds after mounting, by which the first picture stands."""
-VALIDATE_AFTER = 0.05
+VALIDATE_AFTER = 0.01
 """Seconds without a keystroke before the preset is looked at."""
 KEEP_DRAFT_AFTER = 0.3
 """Seconds between an edit and its keeping in the state folder."""

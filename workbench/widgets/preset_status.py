@@ -12,15 +12,15 @@ from workbench.widgets.preset_editor import MARKS
 if TYPE_CHECKING:
     from engine.preset.problem import Problem
 
-LISTED = 3
-"""Problems listed at a time; the others are counted."""
+LISTED = 2
+"""Problems listed at a time; the others are counted. The height is fixed: nothing jumps while one types."""
 
 
 class PresetStatus(Static):
     """First the problem of the cursor's line, then the others in the order of the file; else the key's meaning."""
 
     DEFAULT_CSS = """
-    PresetStatus { height: auto; max-height: 4; min-height: 2; padding: 0 1; background: $panel; }
+    PresetStatus { height: 3; padding: 0 1; background: $panel; }
     """
 
     def show(self, problems: Sequence["Problem"], line: int, about: Content) -> None:
@@ -33,7 +33,7 @@ class PresetStatus(Static):
             lines.append(Content.styled(f"and {len(here) + len(others) - LISTED} more: F8 goes to the next", "$quiet"))
         if not here and about:
             lines.append(about)
-        self.update(Content("\n").join(lines))
+        self.update(Content("\n").join(lines), layout=False)
 
 
 def _line(problem: "Problem", here: bool) -> Content:

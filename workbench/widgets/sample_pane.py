@@ -20,7 +20,7 @@ from workbench.widgets.steps_view import StepsView
 if TYPE_CHECKING:
     from workbench.app import WorkbenchApp
 
-ENCODE_AFTER = 0.1
+ENCODE_AFTER = 0.04
 """Seconds without a change before the row is encoded again."""
 OPENING = "Opening the data and the tokenizer …"
 SAY_SO_AFTER = 0.4
