@@ -9,7 +9,8 @@ from textual.app import App
 from workbench.widgets.braille import Layer, character
 from workbench.widgets.chart import Chart
 from workbench.widgets.chart_grid import ChartGrid
-from workbench.widgets.plot import Curve, Plot, Reference, draw
+from workbench.widgets.plot import Curve, Plot, Reference
+from workbench.widgets.plot_draw import draw
 from workbench.widgets.series import Series
 
 
@@ -102,13 +103,13 @@ def test_an_outlier_leaves_the_frame_and_is_marked():
     values[30] = 1000.0
     text = "\n".join(text_of(plot_of(*values)))
     assert "▴" in text
-    assert "1000" not in text
+    assert "1,000" not in text
 
 
 def test_few_values_stretch_the_frame_whatever_they_are():
     text = "\n".join(text_of(plot_of(1.0, 1000.0, 1.0)))
     assert "▴" not in text
-    assert "1000" in text
+    assert "1,000" in text
 
 
 def test_many_values_are_a_dim_band_with_a_bright_average():
@@ -151,7 +152,7 @@ def test_a_logarithmic_scale_leaves_out_what_has_no_logarithm():
     plot = plot_of(0.001, 0.0, 1.0, 1000.0, log_scale=True)
     text = text_of(plot)
     assert text[0].rstrip().endswith("log")
-    assert any("1000" in line or "1k" in line for line in text)
+    assert any("1,000" in line or "1k" in line for line in text)
     assert len([line for line in plotting_area(plot) if line.strip()]) >= 2
 
 
@@ -243,7 +244,7 @@ async def test_new_values_appear(grid):
     plots[0].curves[0].series.append((50, 3000, 5.0), 1234.0)
     charts.show(plots)
     await pilot.pause()
-    assert "1234" in shown(charts.charts[0])
+    assert "1,234" in shown(charts.charts[0])
 
 
 async def test_the_mouse_moves_the_crosshair(grid):

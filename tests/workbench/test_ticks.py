@@ -25,7 +25,7 @@ def test_ticks_are_within_the_range_and_not_too_many(low, span, most):
 def test_ticks_are_round():
     assert tick_labels(nice_ticks(0.13, 0.78, 5)) == ["0.2", "0.4", "0.6"]
     assert tick_labels(nice_ticks(0, 99_999, 6)) == ["0", "20k", "40k", "60k", "80k"]
-    assert tick_labels(nice_ticks(0, 0.0004, 5))[-1] == "0.0004"
+    assert tick_labels(nice_ticks(0, 0.0004, 5)) == ["0", "1e-4", "2e-4", "3e-4", "4e-4"]
 
 
 def test_ticks_of_a_logarithm_are_powers_of_ten_over_a_long_range():
@@ -48,7 +48,7 @@ def test_ticks_of_time_are_those_of_a_clock():
         (81_234, "81.2k"),
         (-81_234, "-81.2k"),
         (1.5e6, "1.5M"),
-        (2e-5, "2e-05"),
+        (2e-5, "2e-5"),
         (0, "0"),
         (64.0, "64"),
         (None, "–"),

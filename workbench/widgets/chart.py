@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from workbench.widgets.plot import COLOURS, Frame, Plot, draw, extent_of
+from workbench.widgets.plot import COLOURS, Frame, Plot, extent_of
+from workbench.widgets.plot_draw import draw
 
 _COMPONENTS = {
     "blank": "chart--plot",
