@@ -9,22 +9,27 @@ from types import TracebackType
 from typing import IO, Self
 
 from engine.entry import engine_command, engine_environment
+from engine.inspector.check_messages import CheckReport
 from engine.inspector.messages import (
     REPLY_WIRE,
     REQUEST_WIRE,
     Cancel,
     Check,
-    CheckReport,
+    Chunk,
     Describe,
     Description,
     EncodeRows,
     Envelope,
     Failure,
+    Locate,
     PresetText,
     Reply,
     Request,
     Rows,
+    SearchRows,
+    Summarise,
 )
+from engine.inspector.row_messages import Done, Located, RowsFound, RowSummaries
 from engine.progress import Progress
 from engine.sample import Split
 
@@ -81,6 +86,33 @@ class Inspector:
         assert isinstance(reply, Rows | Failure)
         return reply
 
+    async def locate(self, preset: PresetText, split: Split, places: tuple[tuple[int, int], ...]) -> Located | Failure:
+        """The positions in a split of rows given as (data set, row)."""
+        reply = await self._ask(Locate(preset, places, split))
+        assert isinstance(reply, Located | Failure)
+        return reply
+
+    async def summarise(
+        self, preset: PresetText, split: Split, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[RowSummaries | Done | Failure]:
+        """Rows of a split in short, chunk after chunk; at the end Done or a Failure."""
+        async with contextlib.aclosing(self._replies(Summarise(preset, split, start, stop))) as replies:
+            async for reply in replies:
+                assert isinstance(reply, RowSummaries | Done | Failure)
+                yield reply
+
+    async def search(
+        self, preset: PresetText, split: Split, text: str, start: int = 0
+    ) -> AsyncIterator[RowsFound | Done | Failure]:
+        """The rows of a split in which a text (or `#1234`, a token) is found; at the end Done or a Failure.
+
+        Rows from `start` on come first, then those before it.
+        """
+        async with contextlib.aclosing(self._replies(SearchRows(preset, text, split, start))) as replies:
+            async for reply in replies:
+                assert isinstance(reply, RowsFound | Done | Failure)
+                yield reply
+
     async def check(self, preset: PresetText) -> AsyncIterator[Progress | CheckReport | Failure]:
         """Check the whole data set: progress as it comes, then the report (or a Failure), which is the last."""
         async with contextlib.aclosing(self._replies(Check(preset))) as replies:
@@ -103,7 +135,7 @@ class Inspector:
             await self._send(Envelope(number, request))
             while not answered:
                 reply = await inbox.get()
-                answered = not isinstance(reply, Progress)
+                answered = not isinstance(reply, Progress | Chunk)
                 yield reply
         finally:
             del self._waiting[number]

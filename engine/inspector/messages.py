@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from engine.encode.encoding import TokenSequence
+from engine.inspector.row_messages import Done, Located, RowsFound, RowSummaries
 from engine.progress import Progress
 from engine.sample import Split
 
@@ -43,6 +44,44 @@ class EncodeRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Summarise:
+    """All rows of a split from `start` on (to `stop`, exclusive; None: to the end) in short.
+
+    Answered by RowSummaries, chunk after chunk, then Done.
+    """
+
+    preset: PresetText
+    split: Split = "train"
+    start: int = 0
+    stop: int | None = None
+    kind: Literal["summarise"] = "summarise"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRows:
+    """Find a text in the raw rows, upper and lower case alike; or `#1234`: a token's id, where training sees it.
+
+    Rows are searched from `start` to the end, then from the first on. Answered by RowsFound, then Done.
+    """
+
+    preset: PresetText
+    text: str
+    split: Split = "train"
+    start: int = 0
+    kind: Literal["search_rows"] = "search_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Where in a split rows stand that are given as (data set, row). Answered by Located."""
+
+    preset: PresetText
+    places: tuple[tuple[int, int], ...]
+    split: Split = "train"
+    kind: Literal["locate"] = "locate"
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Check the whole data set. Answered by Progress messages, then a CheckReport."""
 
@@ -58,12 +97,15 @@ class Cancel:
     kind: Literal["cancel"] = "cancel"
 
 
-Request = Describe | EncodeRows | Check | Cancel
+Request = Describe | EncodeRows | Summarise | SearchRows | Locate | Check | Cancel
 
 
 @dataclass(frozen=True, slots=True)
 class SourceDescription:
-    """One data set of the preset: how many rows (None: not known yet), its columns, its format and why that one."""
+    """One data set of the preset: how many rows (None: not known yet), its columns, its format and why that one.
+
+    `fingerprint` is another one if the data may have changed.
+    """
 
     path: str
     rows: int | None
@@ -71,6 +113,7 @@ class SourceDescription:
     format: str
     reason: str
     split: Split = "train"
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +240,13 @@ class Failure:
     kind: Literal["failure"] = "failure"
 
 
-Answer = Description | Rows | CheckReport | Failure
-Reply = Answer | Progress
+Answer = Description | Rows | Located | CheckReport | Done | Failure
+"""What ends a request."""
+
+Chunk = RowSummaries | RowsFound
+"""Part of an answer; the rest is to come."""
+
+Reply = Answer | Chunk | Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The inspector's process: reads requests from stdin, answers on stdout, one JSON object a line.
 
-Two workers: one for what a person waits for (descriptions, rows), one for checks of whole data sets. Each keeps what
-it opened for itself, since a tokenizer is not safe to share between threads.
+Three workers: one for what a person waits for (descriptions, rows), one for passes over a split that a list of rows is
+made from, one for checks of whole data sets. Each keeps what it opened for itself, since a tokenizer is not safe to
+share between threads.
 """
 
 import logging
@@ -24,16 +25,21 @@ from engine.inspector.messages import (
     EncodeRows,
     Envelope,
     Failure,
+    Locate,
     PresetText,
     Reply,
     ReplyEnvelope,
     Rows,
+    SearchRows,
+    Summarise,
 )
+from engine.inspector.row_messages import Done, Located
+from engine.inspector.search import positions, search
+from engine.inspector.summary import summarise
 from engine.inspector.view import describe, view_rows
 from engine.prepare import Cancelled, OpenCache, Opened, open_preset
 from engine.preset.load import parse_preset
 from engine.preset.problem import PresetError
-from engine.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +83,8 @@ class Worker(threading.Thread):
         def cancelled() -> bool:
             return envelope.request in self._cancelled
 
-        def progress(progress: Progress) -> None:
-            self._replies.send(envelope.request, progress)
+        def send(reply: Reply) -> None:
+            self._replies.send(envelope.request, reply)
 
         try:
             if cancelled():
@@ -90,7 +96,14 @@ class Worker(threading.Thread):
                     opened = self._open(preset)
                     return Rows(view_rows(opened, split, start, stop), len(opened.split(split)))
                 case Check(preset=preset):
-                    return check(self._open(preset), progress, cancelled)
+                    return check(self._open(preset), send, cancelled)
+                case Summarise(preset=preset, split=split, start=start, stop=stop):
+                    return Done(summarise(self._open(preset), split, (start, stop), send, cancelled))
+                case SearchRows(preset=preset, split=split, text=text, start=start):
+                    search(self._open(preset), split, (text, start), send, cancelled)
+                    return Done()
+                case Locate(preset=preset, split=split, places=places):
+                    return Located(positions(self._open(preset).split(split), places))
                 case Cancel():
                     raise AssertionError("cancellations never reach a worker")
         except Cancelled:
@@ -118,9 +131,9 @@ def serve() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     cancelled: set[int] = set()
     replies = Replies(replies_stream)
-    for_view, for_checks = Worker(replies, cancelled), Worker(replies, cancelled)
-    for_view.start()
-    for_checks.start()
+    for_view, for_lists, for_checks = (Worker(replies, cancelled) for _ in range(3))
+    for worker in (for_view, for_lists, for_checks):
+        worker.start()
     for line in sys.stdin.buffer:
         envelope = REQUEST_WIRE.validate_json(line)
         match envelope.body:
@@ -128,6 +141,8 @@ def serve() -> int:
                 cancelled.add(request)
             case Check():
                 for_checks.inbox.put(envelope)
+            case Summarise() | SearchRows():
+                for_lists.inbox.put(envelope)
             case _:
                 for_view.inbox.put(envelope)
     return 0

@@ -31,6 +31,7 @@ def describe(opened: Opened) -> Description:
                 format=source.format.name,
                 reason=source.format.reason,
                 split="train" if source.dataset < len(opened.loaded.preset.datasets) else "eval",
+                fingerprint=source.source.fingerprint,
             )
             for source in opened.sources
         ),
