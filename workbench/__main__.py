@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("presets", "show", "preview", "check", "train", "runs")
+COMMANDS = ("presets", "new", "show", "preview", "check", "train", "runs")
 
 USAGE = """\
 usage: rm-workbench [PRESET]              open the app, with a preset (a name or a path) or on its home screen
@@ -12,6 +12,7 @@ usage: rm-workbench [PRESET]              open the app, with a preset (a name or
 
 commands:
   presets   the presets that can be named
+  new       write a preset for a data set
   show      a preset with its defaults filled in, and where each value is from
   preview   what the model will be fed, row by row
   check     every row accounted for, and what is wrong
@@ -41,11 +42,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(arguments) > 1 or any(argument.startswith("-") for argument in arguments):
         stray = next((argument for argument in arguments if argument.startswith("-")), arguments[-1])
         return _refuse(f"rm-workbench: {stray!r} is not understood here\n{USAGE}")
+    if arguments and (mistake := _no_such_preset(arguments[0])):
+        return _refuse(f"rm-workbench: {mistake}\n")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _refuse("rm-workbench: the app needs a terminal, and this is none. The commands work without one.\n")
     if os.environ.get("TERM", "dumb") in ("dumb", ""):
         return _refuse("rm-workbench: the app needs a terminal that can place text, and TERM says this one cannot.\n")
     return run_app(arguments[0] if arguments else None)
+
+
+def _no_such_preset(name: str) -> str:
+    """Why `name` opens nothing, where it is neither a preset nor a path; it may have been meant as a command."""
+    from engine.error import EngineError
+    from engine.preset.names import find_preset
+    from engine.preset.suggest import did_you_mean
+
+    try:
+        find_preset(name)
+    except EngineError as error:
+        near = did_you_mean(name, COMMANDS).removeprefix("; ")
+        advice = near or "`rm-workbench --help` lists the commands."
+        return (
+            str(error)
+            if "/" in name or "." in name
+            else f"{error}\n  It is no command either{'; ' if near else '. '}{advice}"
+        )
+    return ""
 
 
 def run_app(preset: str | None) -> int:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.check import add_check_parser
+from engine.cli.new import add_new_parser
 from engine.cli.presets import add_presets_parser, add_show_parser
 from engine.cli.preview import add_preview_parser
 from engine.cli.runs import add_runs_parser
@@ -36,6 +37,7 @@ def build_parser(program: str) -> argparse.ArgumentParser:
     for add_parser in (
         add_presets_parser,
         add_show_parser,
+        add_new_parser,
         add_preview_parser,
         add_check_parser,
         add_train_parser,
