@@ -1,7 +1,8 @@
-"""`python -m engine`: the command line without the app, and the engine's two processes.
+"""`python -m engine`: the command line without the app, and the engine's processes.
 
-`python -m engine inspect` is the inspector (the screen starts it); `python -m engine run DIR` is the trainer of the run
-in DIR (a launch starts it); everything else is the command line of docs/command-line.md.
+`python -m engine inspect` is the inspector (the screen starts it); `python -m engine keep DIR` is the keeper of the run
+in DIR (a launch starts it), and `python -m engine run DIR` its trainer (the keeper starts it); everything else is the
+command line of docs/command-line.md.
 """
 
 import sys
@@ -16,10 +17,14 @@ def main(argv: list[str] | None = None) -> int:
             from engine.inspector.server import serve
 
             return serve()
-        case ["run", directory]:
-            from engine.trainer.process import main as train
+        case ["keep", directory]:
+            from engine.runs.keeper import keep
 
-            return train(Path(directory))
+            return keep(Path(directory))
+        case ["run", directory]:
+            from engine.trainer.begin import begin
+
+            return begin(Path(directory))
     from engine.cli.main import main as command_line
 
     return command_line(arguments, program="python -m engine")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import from_json
 
@@ -17,6 +17,7 @@ from engine.events.schema import (
     FindingEvent,
     Histogram,
     Metric,
+    Phase,
     PhaseEvent,
     Record,
     Start,
@@ -24,6 +25,7 @@ from engine.events.schema import (
 
 DEFAULT_BYTES = 4 << 20
 _LONGEST_LINE = 16 << 20
+_PHASES = get_args(Phase)
 _NUMBERS = frozenset({int, float, NoneType})
 
 
@@ -175,8 +177,7 @@ def _start(v: dict[str, Any]) -> Start:
 
 
 def _phase(v: dict[str, Any]) -> PhaseEvent:
-    phases = ("starting", "loading", "encoding", "training", "evaluating", "saving", "stopping")
-    return PhaseEvent(_one_of(v["phase"], phases), _text(v.get("message", "")), v.get("done"), v.get("total"))
+    return PhaseEvent(_one_of(v["phase"], _PHASES), _text(v.get("message", "")), v.get("done"), v.get("total"))
 
 
 def _metric(v: dict[str, Any]) -> Metric:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 VERSION = 1
 
-Phase = Literal["starting", "loading", "encoding", "training", "evaluating", "saving", "stopping"]
+Phase = Literal["queued", "starting", "loading", "encoding", "training", "evaluating", "saving", "stopping"]
 EndStatus = Literal["finished", "stopped", "failed"]
 
 

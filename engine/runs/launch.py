@@ -1,44 +1,58 @@
 """Starting a run's trainer so that it outlives whoever started it, and starting it again from its last checkpoint."""
 
 import os
+import select
 import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import psutil
 
 from engine.entry import engine_command, engine_environment
 from engine.events.reader import read_tail
-from engine.events.schema import End, PhaseEvent
+from engine.events.schema import End, PhaseEvent, Record
 from engine.events.writer import EventWriter
 from engine.preset.load import load_preset
 from engine.preset.schema import Preset
+from engine.runs.devices import is_gpu, wanted_devices
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
+from engine.runs.keeper import READY
 from engine.runs.lock import INHERITED, TIME_TO_END, take_lock
 from engine.runs.manifest import update_manifest
-from engine.runs.process import MARK, host, identity
+from engine.runs.process import MARK, host, identity, keeper_alive, leader_alive
 from engine.runs.versions import versions
 
-_children: dict[str, "subprocess.Popen[bytes]"] = {}
+_children: list["subprocess.Popen[bytes]"] = []
+_PATIENCE = 60.0
 
 
-def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
+def launch(
+    run: RunFolder,
+    command: Sequence[str] | None = None,
+    *,
+    queue: bool | None = None,
+    after: Sequence[RunFolder] = (),
+) -> None:
     """Start the run's trainer in a session of its own: stdin closed, stdout and stderr in `train.log`.
 
-    It has no pipe to this process and no terminal, so it outlives both. It holds the run's lock from its birth. The
-    manifest records which process it is. `command` replaces the trainer's own command line. Raises RunError if the
-    run is alive, or cannot be started.
+    It has no pipe to this process and no terminal, so it outlives both; a keeper (engine/runs/keeper.py) starts it
+    and notes its end. It holds the run's lock from its birth. The manifest records which process it is.
+
+    With `queue` the run waits until no other run holds the devices it takes; without (False) it starts at once; None
+    queues it for GPUs, and not for the CPU. It comes `after` other runs, however they end. A run that waits is
+    launched all the same, and its state is `queued`. `command` replaces the trainer's own command line. Raises
+    RunError if the run is alive, or cannot be started.
     """
+    preset = load_preset(str(run.preset)).preset
+    devices = wanted_devices(preset)
     arguments = list(command) if command is not None else trainer_command(run)
     last = read_tail(run.events)
-    over = bool(last) and isinstance(last[-1].event, End)
-    lock = take_lock(run.path, TIME_TO_END if over else 0.5)
+    ends = bool(last) and isinstance(last[-1].event, End)
+    # A keeper without a trainer is about to note how it ended.
+    ends = ends or (keeper_alive(run.manifest()) and not leader_alive(run.manifest()) and not _waits(last))
+    lock = take_lock(run.path, TIME_TO_END if ends else 0.5)
     try:
         launch_id = uuid.uuid4().hex
         manifest = run.manifest()
@@ -48,34 +62,57 @@ def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
         except OSError as error:
             raise _cannot_start(run, error) from error
         checkpoints = run.checkpoints()
-        manifest = update_manifest(
-            run.path,
-            launches=manifest.launches + 1,
-            launch_id=launch_id,
-            launched=time.time(),
-            host=host(),
-            pid=None,
-            pgid=None,
-            process_start_time=None,
-            process_identity=None,
-            argv=arguments,
-            exit_code=None,
-            resumed_from=checkpoints[-1].name if checkpoints else None,
-            versions=versions(),
-        )
-        with EventWriter(run.events) as events:
-            events.write(PhaseEvent("starting", f"launch {manifest.launches} on {manifest.host}"))
-        directory = Path(manifest.directory)
         try:
-            child = subprocess.Popen(
-                arguments,
+            manifest = update_manifest(
+                run.path,
+                launches=manifest.launches + 1,
+                launch_id=launch_id,
+                launched=time.time(),
+                host=host(),
+                pid=None,
+                pgid=None,
+                process_start_time=None,
+                process_identity=None,
+                keeper_pid=None,
+                keeper_identity=None,
+                argv=arguments,
+                devices=devices,
+                queued=any(map(is_gpu, devices)) if queue is None else queue,
+                after=[str(other.path.resolve()) for other in after],
+                exit_code=None,
+                memory_kills=None,
+                resumed_from=checkpoints[-1].name if checkpoints else None,
+                versions=versions(),
+            )
+            with EventWriter(run.events) as events:
+                events.write(PhaseEvent("starting", f"launch {manifest.launches} on {manifest.host}"))
+            _start_keeper(run, launch_id, lock, log)
+        finally:
+            os.close(log)
+    finally:
+        os.close(lock)
+
+
+def _waits(last: Sequence[Record]) -> bool:
+    return bool(last) and isinstance(last[-1].event, PhaseEvent) and last[-1].event.phase == "queued"
+
+
+def _start_keeper(run: RunFolder, launch_id: str, lock: int, log: int) -> None:
+    """Start the run's keeper, and return when it has started the trainer, or has begun to wait.
+
+    Raises RunError where the trainer cannot be started; what became of the launch is in the events then.
+    """
+    heard, answer = os.pipe()
+    try:
+        try:
+            keeper = subprocess.Popen(
+                engine_command("keep", str(run.path.resolve())),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=(lock,),
-                cwd=directory if directory.is_dir() else run.path,
-                env=engine_environment(_environment(launch_id, lock)),
+                pass_fds=(lock, answer),
+                env=engine_environment(_environment(launch_id, lock) | {READY: str(answer)}),
             )
         except OSError as error:
             refused = _cannot_start(run, error)
@@ -83,21 +120,29 @@ def launch(run: RunFolder, command: Sequence[str] | None = None) -> None:
                 events.write(End("failed", refused.what))
             raise refused from error
         finally:
-            os.close(log)
-        _children[launch_id] = child
-        update_manifest(
-            run.path,
-            pid=child.pid,
-            pgid=child.pid,
-            process_start_time=_start_time(child.pid),
-            process_identity=identity(child.pid),
-        )
+            os.close(answer)
+        # Those that have ended are let go: nobody else would collect them while this process lives.
+        _children[:] = [child for child in _children if child.poll() is None] + [keeper]
+        update_manifest(run.path, keeper_pid=keeper.pid, keeper_identity=identity(keeper.pid))
+        ready, _, _ = select.select([heard], [], [], _PATIENCE)
+        said = os.read(heard, 4096).decode() if ready else "started"
     finally:
-        os.close(lock)
+        os.close(heard)
+    if said not in {"started", "queued"}:
+        raise RunError(said or "the trainer could not be started", str(run.path), f"look into {run.log.name}")
 
 
-def resume(run: RunFolder, command: Sequence[str] | None = None) -> None:
-    """Start the run again, from its last complete checkpoint. Raises RunError if it is alive, finished, or has none."""
+def resume(
+    run: RunFolder,
+    command: Sequence[str] | None = None,
+    *,
+    queue: bool | None = None,
+    after: Sequence[RunFolder] = (),
+) -> None:
+    """Start the run again, from its last complete checkpoint; `queue` and `after` as in `launch`.
+
+    Raises RunError if it is alive, finished, or has no checkpoint.
+    """
     last = read_tail(run.events)
     ended = last[-1].event if last else None
     if isinstance(ended, End) and ended.status == "finished":
@@ -110,16 +155,7 @@ def resume(run: RunFolder, command: Sequence[str] | None = None) -> None:
         raise RunError(
             "there is no complete checkpoint to resume from", str(run.path), "train the preset again, as a new run"
         )
-    launch(run, command)
-
-
-def exit_code(launch_id: str | None) -> int | None:
-    """How the leader of a launch ended, where it was started by this very process; negative: by that signal.
-
-    Asking also lets the operating system forget the ended child. None: still alive, or someone else's child.
-    """
-    child = _children.get(launch_id or "")
-    return None if child is None else child.poll()
+    launch(run, command, queue=queue, after=after)
 
 
 def trainer_command(run: RunFolder) -> list[str]:
@@ -173,14 +209,6 @@ def _environment(launch_id: str, lock: int) -> dict[str, str]:
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "NO_COLOR": "1",
     }
-
-
-def _start_time(pid: int) -> float | None:
-    try:
-        started: Any = psutil.Process(pid).create_time()
-        return float(started)
-    except psutil.Error:
-        return None
 
 
 def _cannot_start(run: RunFolder, error: OSError) -> RunError:

@@ -20,7 +20,13 @@ class Manifest(BaseModel):
     `base` is the folder that the preset's relative paths were relative to, `directory` the current folder when the
     run was created, where it is launched again. The process of the last launch is told apart from any other by
     `host`, `pid` and `process_identity` (engine/runs/process.py); every process of that launch carries `launch_id`
-    in its environment. Times are Unix seconds. `digest` and `ledger` are what the trainer found it was fed.
+    in its environment. `pid` is the trainer's, or that of the `accelerate launch` that leads several; it is None while
+    the run waits its turn. `keeper_pid` is the process that started it and notes its end: `exit_code`, negative where
+    a signal ended it, and `memory_kills`, how many processes the kernel killed for lack of memory meanwhile. Times are
+    Unix seconds. `digest` and `ledger` are what the trainer found it was fed.
+
+    The run takes `devices`; where it is `queued`, it waits until nobody else holds them. It comes after the runs whose
+    folders are in `after`.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -42,7 +48,13 @@ class Manifest(BaseModel):
     process_start_time: float | None = None
     process_identity: str | None = None
     argv: tuple[str, ...] = ()
+    keeper_pid: int | None = None
+    keeper_identity: str | None = None
+    devices: tuple[str, ...] = ()
+    queued: bool = False
+    after: tuple[str, ...] = ()
     exit_code: int | None = None
+    memory_kills: int | None = None
     resumed_from: str | None = None
     versions: dict[str, str] = {}
     digest: str | None = None

@@ -46,18 +46,35 @@ def is_here(manifest: Manifest) -> bool:
     return manifest.host == host()
 
 
+def start_time(pid: int) -> float | None:
+    """When the process started, in Unix seconds; None if it is dead."""
+    try:
+        started: float = psutil.Process(pid).create_time()
+        return started
+    except psutil.Error:
+        return None
+
+
 def leader_alive(manifest: Manifest) -> bool:
-    """Whether the process that `launch` started is alive on this machine, and is that very process."""
-    if manifest.pid is None or manifest.process_identity is None or not is_here(manifest):
-        return False
-    return identity(manifest.pid) == manifest.process_identity
+    """Whether the process that leads the training is alive on this machine, and is that very process."""
+    return is_here(manifest) and _is_alive(manifest.pid, manifest.process_identity)
+
+
+def keeper_alive(manifest: Manifest) -> bool:
+    """Whether the process that started the trainer and notes its end is alive on this machine."""
+    return is_here(manifest) and _is_alive(manifest.keeper_pid, manifest.keeper_identity)
+
+
+def _is_alive(pid: int | None, known: str | None) -> bool:
+    return pid is not None and known is not None and identity(pid) == known
 
 
 def members(manifest: Manifest) -> list[psutil.Process]:
     """Every living process of the run's last launch on this machine: the leader, and what it and they started.
 
     They are known by the mark in their environment, so that workers in sessions of their own (torch's elastic
-    launcher makes them) are found, also after their leader died.
+    launcher makes them) are found, also after their leader died. The keeper is among them only where it is the last:
+    while the run waits its turn, and for the moment in which it notes the end.
     """
     if not is_here(manifest) or manifest.launch_id is None:
         return []
@@ -68,7 +85,9 @@ def members(manifest: Manifest) -> list[psutil.Process]:
         with suppress(psutil.Error):
             found |= {child.pid: child for child in leader.children(recursive=True)}
     found |= {process.pid: process for process in _marked().get(manifest.launch_id, ())}
-    return [process for process in found.values() if _lives(process)]
+    keeper = found.pop(manifest.keeper_pid, None) if manifest.keeper_pid is not None else None
+    living = [process for process in found.values() if _lives(process)]
+    return living or ([keeper] if keeper is not None and keeper_alive(manifest) else [])
 
 
 def survivors(manifest: Manifest) -> tuple[int, ...]:

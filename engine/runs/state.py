@@ -2,6 +2,7 @@
 
 import re
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,10 +11,9 @@ from engine.events.schema import End, Metric, PhaseEvent, Record
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
 from engine.runs.heartbeat import stalled
-from engine.runs.launch import exit_code
 from engine.runs.lock import is_locked
-from engine.runs.manifest import Manifest, update_manifest
-from engine.runs.process import is_here, leader_alive, survivors
+from engine.runs.manifest import Manifest
+from engine.runs.process import is_here, keeper_alive, leader_alive, survivors
 from engine.visible import visible
 
 
@@ -80,21 +80,21 @@ def run_status(run: RunFolder) -> Status:
 
 def status_from(run: RunFolder, manifest: Manifest, tail: list[Record]) -> Status:
     """The run's status, given its manifest and its last events (enough of them to hold what came last)."""
-    ended = _note_exit(run, manifest)
     last = _last_word(tail)
-    leads = leader_alive(manifest)
+    leads = leader_alive(manifest) or keeper_alive(manifest)
     locked = leads or is_locked(run.path)
     if isinstance(last, End):
         workers = survivors(manifest) if locked and not leads else ()
         return Status(State(last.status), last.message, last.advice, workers=workers)
-    if leads or (locked and (not is_here(manifest) or manifest.process_identity is None)):
+    unknown = not is_here(manifest) or (manifest.process_identity is None and manifest.keeper_identity is None)
+    if leads or (locked and unknown):
         return _going_on(run, manifest, last)
     if workers := survivors(manifest):
         return _orphaned(run, manifest, workers)
     if isinstance(refreshed := _last_word(read_tail(run.events)), End):
         # It ended between our reading of the events and our look at its process.
         return Status(State(refreshed.status), refreshed.message, refreshed.advice)
-    return _crashed(run, manifest, ended)
+    return _crashed(run, manifest)
 
 
 def _orphaned(run: RunFolder, manifest: Manifest, workers: tuple[int, ...]) -> Status:
@@ -107,19 +107,6 @@ def _orphaned(run: RunFolder, manifest: Manifest, workers: tuple[int, ...]) -> S
         f"`rm-workbench runs clean {visible(run.name)}` ends {'them' if many else 'it'}; then the run can be resumed",
         workers=workers,
     )
-
-
-def _note_exit(run: RunFolder, manifest: Manifest) -> int | None:
-    """How the run's leader ended, if that is known; noted in the manifest for whoever asks later."""
-    if manifest.exit_code is not None:
-        return manifest.exit_code
-    code = exit_code(manifest.launch_id)
-    if code is not None:
-        try:
-            update_manifest(run.path, exit_code=code)
-        except (RunError, OSError):
-            return code
-    return code
 
 
 def _last_word(tail: list[Record]) -> End | PhaseEvent | None:
@@ -141,12 +128,16 @@ def _going_on(run: RunFolder, manifest: Manifest, last: PhaseEvent | None) -> St
         return Status(State.STALLED, why, advice, log_tail=tuple(log_tail(run)))
     if last is None:
         return Status(State.STARTING)
-    if run.stop_request.exists():
+    if last.phase != "queued" and run.stop_request.exists():
         return Status(State.STOPPING, "asked to stop: it saves a checkpoint at the step's end")
     return Status(State(last.phase), last.message, done=last.done, total=last.total)
 
 
-def _crashed(run: RunFolder, manifest: Manifest, code: int | None) -> Status:
+def _crashed(run: RunFolder, manifest: Manifest) -> Status:
+    with suppress(RunError):
+        # Its keeper may have noted the end since.
+        manifest = run.manifest()
+    code = manifest.exit_code
     if manifest.launched is None:
         return Status(State.CRASHED, "created, but never launched", "remove it, and train the preset again")
     lines = log_tail(run)
@@ -154,7 +145,7 @@ def _crashed(run: RunFolder, manifest: Manifest, code: int | None) -> Status:
     advice = "it left no checkpoint: mend the cause, and train the preset again"
     if checkpoints:
         advice = f"resume it from {checkpoints[-1].name}"
-    cause = guess_cause(lines, code)
+    cause = guess_cause(lines, code, manifest.memory_kills)
     message = _how_it_ended(code, manifest) + (f"; {cause}" if cause else "")
     return Status(State.CRASHED, message, advice, exit_code=code, log_tail=tuple(lines))
 
@@ -195,12 +186,20 @@ _CAUSES = (
 )
 
 
-def guess_cause(lines: list[str], code: int | None) -> str:
-    """What probably ended a crashed run, from the last lines of its log and its exit code; "" without a guess."""
+def guess_cause(lines: list[str], code: int | None, memory_kills: int | None = None) -> str:
+    """What probably ended a crashed run; "" without a guess.
+
+    Told from the last lines of its log, its exit code, and how many processes the kernel killed for lack of memory
+    while it lived (None: not known).
+    """
     text = "\n".join(lines)
     for pattern, cause in _CAUSES:
         if match := re.search(pattern, text):
             return f"probably {cause}" if cause else match[0][:200]
+    if code == -signal.SIGKILL and memory_kills:
+        return "probably out of memory: the kernel killed a process for lack of it while the run lived"
+    if code == -signal.SIGKILL and memory_kills == 0:
+        return "someone killed it: the kernel killed nothing for lack of memory while the run lived"
     if code == -signal.SIGKILL:
         return "someone killed it, or the machine ran out of memory (`dmesg` tells)"
     errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]

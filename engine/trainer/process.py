@@ -12,10 +12,10 @@ from engine.events.schema import End, Event, FindingEvent
 from engine.events.writer import EventWriter
 from engine.prepare import Cancelled
 from engine.runs.checkpoint import discard_broken
-from engine.runs.lock import hold_lock
 from engine.trainer.error import NotFiniteError, StopRequestedError
-from engine.trainer.run import is_first_process, train_run
-from engine.trainer.stop import StopRequest
+from engine.trainer.pulse import moved
+from engine.trainer.request import StopRequest, is_first_process
+from engine.trainer.run import train_run
 
 ROOM = 16 << 20
 """Free bytes below which whatever failed is put down to the disk: libraries say it in a dozen ways."""
@@ -23,24 +23,16 @@ ROOM = 16 << 20
 LOG = logging.getLogger(__name__)
 
 
-def main(run_dir: Path) -> int:
+def main(run_dir: Path, requested: StopRequest) -> int:
     """Train the run in `run_dir`: 0 when it finished or was stopped, 1 when it failed.
 
     What happens is told in `events.jsonl` by the first process of the run; the log has the rest, tracebacks included.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     run_dir = run_dir.resolve()
-    try:
-        hold_lock(run_dir)
-    except EngineError as error:
-        # Another trainer writes this run's events: the log is all that is left to say it in.
-        LOG.error("%s", error)
-        return 1
-    requested = StopRequest(run_dir)
-    requested.listen()
     writer = EventWriter(run_dir / "events.jsonl") if is_first_process() else None
 
     def tell(event: Event) -> None:
+        moved()
         if writer is not None:
             writer.write(event)
 
@@ -56,6 +48,7 @@ def main(run_dir: Path) -> int:
             for broken in discard_broken(run_dir):
                 LOG.info("removed %s, which was not written to its end", broken.name)
         end = failure(error, run_dir)
+    requested.meet_in_time()
     if end.status == "stopped":
         requested.clear()
     tell(end)

@@ -32,8 +32,9 @@ from engine.runs.versions import versions
 from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell
+from engine.trainer.request import StopRequest, is_first_process
 from engine.trainer.row_log import RowLog
-from engine.trainer.stop import StopAtStepEnd, StopRequest
+from engine.trainer.stop import StopAtStepEnd
 from engine.trainer.train import Objective, Observe, RewardTrainer
 
 LOG = logging.getLogger(__name__)
@@ -151,11 +152,6 @@ def build_trainer(
         callbacks=[*stopping, *callbacks],
         observe=observe,
     )
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one of its run that speaks for all."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _resume_point(run_dir: Path, preset: Preset) -> Path | None:

@@ -1,46 +1,12 @@
-"""Stop requests: a file in the run's folder, or SIGTERM. Both finish the step, save a checkpoint, and end in peace."""
+"""Meeting a request to stop: the step is finished, a checkpoint saved, and training ends in peace."""
 
-import signal
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from engine.trainer.error import StopRequestedError
-
-STOP_FILE = "stop"
-"""The file in a run's folder whose existence asks its trainer to stop."""
-
-
-class StopRequest:
-    """Whether this process was asked to stop."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self._file = run_dir / STOP_FILE
-        self._signalled = False
-
-    def listen(self) -> None:
-        """Take SIGTERM and SIGINT as requests from now on."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._take)
-
-    def __call__(self) -> bool:
-        """Whether there is a request."""
-        return self._signalled or self._file.exists()
-
-    def check(self) -> None:
-        """Raise StopRequestedError if there is a request."""
-        if self():
-            raise StopRequestedError
-
-    def clear(self) -> None:
-        """The request was met."""
-        self._file.unlink(missing_ok=True)
-
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        self._signalled = True
+from engine.trainer.pulse import moved
+from engine.trainer.request import StopRequest
 
 
 class StopAtStepEnd(TrainerCallback):
@@ -50,10 +16,25 @@ class StopAtStepEnd(TrainerCallback):
         self._requested = requested
         self.stopping = False
 
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """From the first step on there is something to save."""
+        self._requested.meet_in_time()
+
+    def on_substep_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """A batch is done."""
+        moved()
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """A batch is evaluated."""
+        moved()
+
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         """Ask the trainer for a checkpoint and an end, if a stop was asked for."""
+        moved()
         if _any_process(self._requested(), args) and state.global_step < state.max_steps:
             self.stopping = control.should_save = control.should_training_stop = True
             control.should_evaluate = False

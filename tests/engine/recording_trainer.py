@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from engine.trainer import process
+from engine.trainer.begin import begin
 from engine.trainer.train import RewardTrainer
 
 
@@ -64,4 +64,4 @@ def record(to: Path, run_dir: Path, stop_after: int | None = None) -> None:
 if __name__ == "__main__":
     folder, to, *stop = sys.argv[1:]
     record(Path(f"{to}.{os.environ.get('RANK', '0')}"), Path(folder), int(stop[0]) if stop else None)
-    sys.exit(process.main(Path(folder)))
+    sys.exit(begin(Path(folder)))

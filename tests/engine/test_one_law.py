@@ -1,7 +1,6 @@
 """What is shown is what is trained: for every layout, the tokens of the preview, of the check, and of the trainer."""
 
 import json
-import signal
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import torch
 from ruamel.yaml import YAML
 from transformers import LlamaConfig, LlamaForSequenceClassification, LlamaForTokenClassification
 
-from engine.check.report import check
+from engine.check.run import check
 from engine.cli.main import main
 from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
@@ -26,6 +25,7 @@ from engine.runs.folder import create_run
 from engine.runs.launch import trainer_command
 from engine.sample import SampleId
 from engine.trainer import process
+from engine.trainer.request import StopRequest
 from engine.trainer.train import RewardTrainer
 from tests.engine import recording_trainer
 
@@ -304,22 +304,18 @@ def test_preview_check_and_prepare_have_one_digest(preset_of, capsys, name, stra
 
 
 @pytest.fixture
-def train(monkeypatch):
+def train():
     """Trains a run in this process and gives what it consumed."""
-    monkeypatch.setattr(process, "hold_lock", lambda _: None)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def consume(run, stop_after=None):
         to = run.path / "consumed"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(RewardTrainer, "training_step", RewardTrainer.training_step)
             recording_trainer.record(to, run.path, stop_after)
-            assert process.main(run.path) == 0, run.events.read_text()
+            assert process.main(run.path, StopRequest(run.path)) == 0, run.events.read_text()
         return Counter(to.read_text().splitlines())
 
-    yield consume
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return consume
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

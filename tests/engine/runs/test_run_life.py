@@ -20,7 +20,7 @@ from engine.runs.follow import follow
 from engine.runs.launch import launch, resume, trainer_command
 from engine.runs.lock import hold_lock, is_locked, take_lock
 from engine.runs.manifest import update_manifest
-from engine.runs.process import MARK, identity, leader_alive, members
+from engine.runs.process import MARK, identity, keeper_alive, leader_alive, members
 from engine.runs.remove import remove_run
 from engine.runs.state import State, run_state, run_status
 from engine.runs.stop import clean_up, kill, stop, terminate, wait_until_over
@@ -109,6 +109,7 @@ def test_kill_ends_workers_in_sessions_of_their_own_also_after_their_leader_died
     os.kill(manifest.pid, signal.SIGKILL)
     wait_for(lambda: not leader_alive(manifest))
     (worker,) = members(manifest)
+    wait_for(lambda: run_state(run) is not State.TRAINING)
     status = run_status(run)
     assert (status.state, status.workers) == (State.ORPHANED, (worker.pid,))
     assert "runs clean" in status.advice
@@ -175,11 +176,26 @@ def test_kill_minus_nine_of_the_launcher_leaves_the_trainer_running(run, trainer
     assert run_state(run) is State.FINISHED
 
 
-def test_a_crash_that_nobody_saw_is_still_a_crash(run, trainer):
+def test_how_a_trainer_ended_is_known_also_when_whoever_launched_it_is_gone(run, trainer):
     script = "import sys; from pathlib import Path; from engine.runs.folder import RunFolder;"
     script += "from engine.runs.launch import launch; launch(RunFolder(Path(sys.argv[1])), sys.argv[2:])"
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     subprocess.run([sys.executable, "-c", script, str(run.path), *trainer(run, "killed")], env=env, check=True)
+    wait_for(lambda: not run_state(run).live)
+    status = run_status(run)
+    assert (status.state, status.exit_code) == (State.CRASHED, -9)
+
+
+def test_a_trainer_outlives_its_keeper_and_a_crash_that_nobody_saw_is_still_a_crash(run, trainer):
+    launch(run, trainer(run, steps=2000))
+    wait_for(lambda: events(run, Metric))
+    manifest = run.manifest()
+    os.kill(manifest.keeper_pid, signal.SIGKILL)
+    wait_for(lambda: not keeper_alive(manifest))
+    before = len(events(run, Metric))
+    wait_for(lambda: len(events(run, Metric)) > before)
+    assert run_state(run) is State.TRAINING
+    os.kill(manifest.pid, signal.SIGKILL)
     wait_for(lambda: not run_state(run).live)
     status = run_status(run)
     assert (status.state, status.exit_code) == (State.CRASHED, None)
@@ -311,7 +327,7 @@ def test_a_command_that_does_not_exist_is_one_clear_error(run):
     with pytest.raises(RunError, match="the trainer cannot be started"):
         launch(run, ["/nowhere/python"])
     assert run_state(run) is State.FAILED
-    assert not is_locked(run.path)
+    wait_for(lambda: not is_locked(run.path))
 
 
 def test_several_processes_are_launched_through_accelerate(run):
@@ -358,7 +374,7 @@ def test_killed_anywhere_a_run_is_whole_and_goes_on(run, trainer):
         manifest = run.manifest()
         for process in members(manifest):
             process.kill()
-        wait_for(lambda manifest=manifest: not leader_alive(manifest))
+        wait_for(lambda: not run_state(run).live)
         assert run_state(run) in {State.CRASHED, State.FINISHED}
         assert EventReader(run.events).read()[: len(acknowledged)] == acknowledged
     launch(run, trainer(run, steps=60))
@@ -378,7 +394,7 @@ def test_on_a_file_system_without_locks_runs_live_and_crash_all_the_same(run, tr
     wait_for(lambda: events(run, Metric))
     assert run_state(run) is State.TRAINING
     os.kill(run.manifest().pid, signal.SIGKILL)
-    wait_for(lambda: not leader_alive(run.manifest()))
+    wait_for(lambda: not run_state(run).live)
     status = run_status(run)
     assert (status.state, status.workers) == (State.CRASHED, ())
 

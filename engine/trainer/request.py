@@ -1,0 +1,87 @@
+"""Requests to stop: a file in the run's folder, or SIGTERM. Heard from the first moment, before torch is imported."""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from engine.events.schema import End
+from engine.events.writer import EventWriter
+from engine.runs.folder import RunFolder
+from engine.trainer.error import StopRequestedError
+
+_LOOK = 0.1
+
+
+class StopRequest:
+    """Whether this process was asked to stop."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run = RunFolder(run_dir)
+        self._signalled = False
+        self._over: threading.Event | None = None
+
+    def listen(self) -> None:
+        """Take SIGTERM and SIGINT as requests from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    def __call__(self) -> bool:
+        """Whether there is a request."""
+        return self._signalled or self._run.stop_request.exists()
+
+    def check(self) -> None:
+        """Raise StopRequestedError if there is a request."""
+        if self():
+            raise StopRequestedError
+
+    def clear(self) -> None:
+        """The request was met. With several processes it stays until all have ended: the run's keeper removes it."""
+        if not is_one_of_several():
+            with suppress(OSError):
+                self._run.stop_request.unlink(missing_ok=True)
+
+    def meet_at_once(self) -> None:
+        """From now on a request ends this process on the spot: there is nothing to save yet.
+
+        Of several processes, those that had come further find the request where they look for it next.
+        """
+        over = self._over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(_LOOK):
+                if self():
+                    # The main thread takes it, in whatever it is.
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+
+        threading.Thread(target=watch, daemon=True).start()
+
+    def meet_in_time(self) -> None:
+        """From now on a request waits for the step's end, where it is looked for."""
+        if self._over is not None:
+            self._over.set()
+            self._over = None
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._signalled = True
+        if self._over is not None:
+            for other in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(other, signal.SIG_IGN)
+            if is_first_process():
+                with EventWriter(self._run.events) as events:
+                    events.write(End("stopped", "Stopped before the first step."))
+            self.clear()
+            os._exit(0)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one of its run that speaks for all."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def is_one_of_several() -> bool:
+    """Whether the run has several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
