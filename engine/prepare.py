@@ -6,7 +6,7 @@ what is trained.
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -41,6 +41,10 @@ LOOKED_AT = 20
 
 class PrepareError(EngineError):
     """Nothing is left to train on, or the preset's data cannot be put together."""
+
+
+class LengthError(EngineError):
+    """Samples are longer than `sequence_len`, and the preset says `excess_length_strategy: raise`."""
 
 
 class Cancelled(Exception):  # noqa: N818 (it is what a person asked for)
@@ -78,6 +82,15 @@ class SplitRows:
             overall = int(self.rows[position])
             which = int(np.searchsorted(bounds, overall, side="right")) - 1
             yield self.sources[which], overall - int(bounds[which])
+
+    def positions(self, places: Iterable[tuple[int, int]]) -> list[int]:
+        """The positions of rows given as (data set, row), in ascending order; rows of another split are left out."""
+        bounds = np.cumsum([0, *(len(opened.source) for opened in self.sources)]).tolist()
+        begins = {opened.dataset: begin for opened, begin in zip(self.sources, bounds, strict=False)}
+        overall = np.array(sorted(begins[place[0]] + place[1] for place in places if place[0] in begins), np.int64)
+        rows = np.asarray(self.rows)
+        at = np.searchsorted(rows, overall)
+        return [int(p) for p, row in zip(at, overall, strict=True) if p < len(rows) and rows[p] == row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +199,22 @@ def prepare(
     progress: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Prepared:
-    """Encode both splits, or recall them from the disk. PrepareError where nothing is left to train on; Cancelled."""
+    """Encode both splits, or recall them from the disk. PrepareError where nothing is left to train on, LengthError
+    where the preset says so; Cancelled.
+    """
     train = _encoded_set(opened, "train", progress, cancelled)
+    _refuse_longer(opened, "training", train)
     if not train.ledger.kept:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in train.ledger.dropped.items())
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in train.ledger.dropped.items())
         raise PrepareError(
-            f"None of the {train.ledger.rows} training rows can be trained on ({reasons or 'there are no rows'}).",
+            f"None of the {train.ledger.rows:,} training rows can be trained on ({reasons or 'there are no rows'}).",
             str(opened.loaded.path),
             f"See why row by row: rm-workbench preview {opened.loaded.name}",
         )
-    return Prepared(train, _encoded_set(opened, "eval", progress, cancelled) if len(opened.eval) else None)
+    held_out = _encoded_set(opened, "eval", progress, cancelled) if len(opened.eval) else None
+    if held_out:
+        _refuse_longer(opened, "evaluation", held_out)
+    return Prepared(train, held_out)
 
 
 def set_key(opened: Opened, split: Split) -> str | None:
@@ -235,6 +254,18 @@ def _encoded_set(
     return made
 
 
+def _refuse_longer(opened: Opened, which: str, encoded: EncodedSet) -> None:
+    preset, count = opened.loaded.preset, encoded.ledger.dropped.get("too-long", 0)
+    if preset.excess_length_strategy == "raise" and count:
+        raise LengthError(
+            f"{count:,} of {encoded.ledger.rows:,} {which} samples are longer than `sequence_len: "
+            f"{preset.sequence_len}`, and the preset says `excess_length_strategy: raise`.",
+            str(opened.loaded.path),
+            f"See which, and what another length would keep: rm-workbench check {opened.loaded.name}. "
+            "Raise `sequence_len`, or choose another strategy.",
+        )
+
+
 def _set_aside(rows: int, val_set_size: float, seed: int) -> tuple[Sequence[int], Sequence[int]]:
     """Which rows train and which evaluate: a seeded draw, a fraction below 1 or a count from 1 on."""
     count = int(val_set_size) if val_set_size >= 1 else round(rows * val_set_size)
@@ -265,10 +296,12 @@ def _repeats(rows: SplitRows) -> dict[SampleId, SampleId]:
 
 def _without_repeat(opened: Opened, encoded: EncodedRow) -> EncodedRow:
     earlier = opened.repeats.get(SampleId(encoded.id.dataset, encoded.id.row))
-    if earlier is None or encoded.refusal:
+    if earlier is None:
         return encoded
+    if encoded.refusal:
+        return replace(encoded, extent=None)
     message = f"exactly like row {earlier.row} of data set {earlier.dataset}: dataset_exact_deduplication drops it"
-    return replace(encoded, refusal=Refusal("duplicate-row", message))
+    return replace(encoded, refusal=Refusal("duplicate-row", message), extent=None)
 
 
 def _rows(sources: Sequence[OpenedSource]) -> int:

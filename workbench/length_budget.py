@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.inspector.messages import Lengths
+from engine.inspector.check_messages import Lengths
 
 
 @dataclass(frozen=True, slots=True)

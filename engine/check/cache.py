@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from engine.identity import cache_folder
-from engine.inspector.messages import CheckReport
+from engine.inspector.check_messages import CheckReport
 from engine.prepare import Opened, set_key
 from engine.source.row import fingerprint_of
 

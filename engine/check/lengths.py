@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from engine.inspector.messages import Lengths
+from engine.inspector.check_messages import Lengths
 
 BINS = 32
 
 
-def lengths(counts: Sequence[int], limit: int) -> Lengths:
+def lengths(counts: "Sequence[int] | npt.NDArray[np.int64]", limit: int) -> Lengths:
     """The histogram of `counts` (tokens before a cut), in about `BINS` bins of one round width, the last open-ended.
 
     `limit` is the length beyond which sequences are cut or dropped; 0 where there is none.
@@ -24,9 +25,6 @@ def lengths(counts: Sequence[int], limit: int) -> Lengths:
     edges = list(range(first, p99 + width + 1, width))
     if edges[-1] <= high:
         edges.append(high + 1)
-    if low <= limit < high:
-        # So that what the limit keeps whole can be read off exactly.
-        edges = sorted({*edges, limit + 1})
     histogram, _ = np.histogram(values, bins=np.asarray(edges, dtype=np.float64) - 0.5)
     return Lengths(
         edges=tuple(edges),
@@ -48,9 +46,3 @@ def round_width(least: float) -> int:
             if step * scale >= least:
                 return step * scale
         scale *= 10
-
-
-def share(part: float) -> str:
-    """A share as a person reads it: `12 %`, `0.4 %`."""
-    percent = 100 * part
-    return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.1g} %"

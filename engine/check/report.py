@@ -1,180 +1,126 @@
-"""The check of a whole preset: one pass over both splits, and the report of it."""
+"""The report of a check, from what the pass over the samples left behind."""
 
-from array import array
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterable
+from dataclasses import replace
 
-from engine.check.cache import recall, remember, report_key
-from engine.check.dataset import DataSetChecks, RowPlace, SetFinding
-from engine.check.lengths import lengths, share
-from engine.check.row import further_findings
-from engine.encode.digest import Digest
-from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
-from engine.finding import Finding, Ledger, Severity
+from engine.check.budget import length_budget
+from engine.check.found import LOCATED_ROWS, RowPlace, SetFinding
+from engine.check.gathered import Gathered, Occurrences
+from engine.check.lengths import lengths
+from engine.finding import Severity
 from engine.finding_codes import CODES, advice, gravest_first
-from engine.inspector.messages import CheckReport, FindingSummary
-from engine.prepare import CHUNK, Opened, encode_split
-from engine.progress import Progress
+from engine.inspector.check_messages import CheckReport, FindingSummary, KeptAt, LengthBudget, Lengths
+from engine.prepare import Opened
 from engine.sample import Split
+from engine.words import counted, share
 
-SHOWN_ROWS = 100
-LEXICAL_PAIRS = 8_000
-"""How many pairs, evenly spaced, the search for lexical shortcuts looks at."""
-
-
-@dataclass(slots=True)
-class Occurrences:
-    """A code over a data set: how many rows have it, the first of them, and what the first one said."""
-
-    severity: Severity
-    said: str
-    count: int = 0
-    rows: list[RowPlace] = field(default_factory=list)
-
-    def add(self, place: RowPlace) -> None:
-        """Count a row."""
-        self.count += 1
-        if len(self.rows) < SHOWN_ROWS:
-            self.rows.append(place)
+LISTED_ROWS = 100
+ENOUGH = 0.99
+"""The share of samples that a suggested `sequence_len` leaves whole."""
 
 
-@dataclass(slots=True)
-class Gathered:
-    """What one pass over the samples leaves behind."""
-
-    checks: DataSetChecks
-    occurrences: dict[str, Occurrences] = field(default_factory=dict)
-    counts: dict[str, "array[int]"] = field(default_factory=dict)
-    digest: Digest = field(default_factory=Digest)
-    ledgers: dict[Split, Ledger] = field(default_factory=dict)
-
-    def add_findings(self, encoded: EncodedRow, of_row: tuple[Finding, ...]) -> None:
-        """Count a row's findings, each code once; the reason of its refusal among them where that is a code."""
-        place = (encoded.id.dataset, encoded.id.row)
-        found = {finding.code: finding for finding in (*encoded.findings, *of_row)}
-        refusal = encoded.refusal
-        if refusal and refusal.reason in CODES and refusal.reason not in found:
-            found[refusal.reason] = Finding(refusal.reason, CODES[refusal.reason].severity, refusal.message)
-        for finding in found.values():
-            self.occurrences.setdefault(finding.code, Occurrences(finding.severity, finding.message)).add(place)
-
-    def measure(self, encoded: EncodedRow) -> None:
-        """Take the token counts of a training sample, before any cut."""
-        encoding = encoded.encoding
-        if isinstance(encoding, PairEncoding):
-            self._count("chosen", len(encoding.chosen_ids) + encoding.chosen_cut)
-            self._count("rejected", len(encoding.rejected_ids) + encoding.rejected_cut)
-        elif isinstance(encoding, StepsEncoding):
-            self._count("sequence", len(encoding.input_ids) + encoding.cut)
-            labelled = [place for place, label in enumerate(encoding.labels) if label != MASKED]
-            for previous, place in pairwise(labelled):
-                self._count("step", place - previous)
-
-    def _count(self, name: str, tokens: int) -> None:
-        self.counts.setdefault(name, array("I")).append(tokens)
-
-
-def check(
-    opened: Opened,
-    progress: Callable[[Progress], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> CheckReport:
-    """Check both splits of an opened preset: ledger, findings, lengths, statistics, the training set's digest.
-
-    A report that was made before of the same data, preset and programs is given again. `progress` hears of every
-    `CHUNK` samples. Raises Cancelled (engine.prepare).
-    """
-    key = report_key(opened)
-    known = recall(key) if key else None
-    if known:
-        return known
-    made = _check(opened, progress, cancelled)
-    if key:
-        remember(key, made)
-    return made
-
-
-def _check(opened: Opened, progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> CheckReport:
-    pairs = opened.loaded.preset.model_kind == "pair"
-    gathered = Gathered(DataSetChecks(pairs, lexical_stride=max(1, len(opened.train) // LEXICAL_PAIRS)))
-    for split in ("train", "eval"):
-        _gather(gathered, opened, split, progress, cancelled)
-    return report(gathered, opened.loaded.preset.sequence_len)
-
-
-def _gather(
-    gathered: Gathered,
-    opened: Opened,
-    split: Split,
-    progress: Callable[[Progress], None],
-    cancelled: Callable[[], bool],
-) -> None:
-    """Take one split in."""
-    done = kept = 0
-    reasons: Counter[str] = Counter()
-    total = len(opened.split(split))
-    for done, (source, row, encoded) in enumerate(encode_split(opened, split, cancelled), start=1):
-        sample = source.encoder.sample(row, encoded.id.item)
-        gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded))
-        margin = source.config.field_margin or "margin"
-        margin_is_null = isinstance(row, dict) and margin in row and row[margin] is None
-        gathered.checks.add(sample, encoded, split, margin_is_null=margin_is_null)
-        if encoded.refusal:
-            reasons[encoded.refusal.reason] += 1
-        else:
-            kept += 1
-        if split == "train":
-            gathered.measure(encoded)
-            if encoded.kept:
-                gathered.digest.update(encoded)
-        if done % CHUNK == 0:
-            progress(Progress(f"checking {split} rows", done, total))
-    if total:
-        progress(Progress(f"checking {split} rows", done, total))
-    gathered.ledgers[split] = Ledger.of(kept, reasons)
-
-
-def report(gathered: Gathered, limit: int) -> CheckReport:
-    """The report of what was gathered; `limit` is the preset's `sequence_len`."""
-    train, held_out = gathered.ledgers["train"], gathered.ledgers["eval"]
-    statistics = gathered.checks.statistics()
-    lost = statistics.get("tokens_lost_share", 0.0)
+def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> CheckReport:
+    """The report of all rows, or (not `complete`) of those seen so far."""
+    preset, checks = opened.loaded.preset, gathered.checks
+    train, held_out = gathered.fates["train"].ledger, gathered.fates["eval"].ledger
+    histograms = _histograms(gathered, preset.sequence_len)
+    edges = [edge for name in ("longer", "sequence") if name in histograms for edge in histograms[name].edges]
+    budget = length_budget(checks.extents, str(preset.excess_length_strategy), preset.sequence_len, edges)
+    cost = _cost_of_limit(gathered, budget)
     rows = train.rows + held_out.rows
-    summaries = {code: _summary(code, seen, rows, lost) for code, seen in gathered.occurrences.items()}
-    summaries |= {found.code: _set_summary(found) for found in gathered.checks.findings()}
-    if not train.kept:
-        message = f"none of the {train.rows} training rows can be trained on"
-        summaries["nothing-to-train"] = _set_summary(SetFinding("nothing-to-train", message, count=train.rows))
-    histograms = {name: lengths(counts, 0 if name == "step" else limit) for name, counts in gathered.counts.items()}
-    steps = gathered.checks.labels.steps
+    summaries = {code: _of_rows(code, seen, rows, budget, cost) for code, seen in gathered.occurrences.items()}
+    summaries |= {found.code: _of_set(found) for found in checks.findings()}
+    if complete and not train.kept:
+        message = f"none of {counted(train.rows, 'training row')} can be trained on"
+        summaries["nothing-to-train"] = _of_set(SetFinding("nothing-to-train", message, count=train.rows))
     return CheckReport(
         rows=train.rows,
         kept=train.kept,
         dropped=dict(train.dropped),
-        digest=gathered.digest.hexdigest(),
-        findings=tuple(summaries[code] for code in gravest_first(summaries)),
-        lengths=histograms | ({"steps": lengths(steps, 0)} if len(steps) else {}),
-        statistics=statistics,
+        digest=gathered.digest.hexdigest() if complete else "",
+        findings=tuple(_located(summaries[code], opened) for code in gravest_first(summaries)),
+        lengths=histograms,
+        statistics=checks.statistics() | cost,
         eval_rows=held_out.rows,
         eval_kept=held_out.kept,
         eval_dropped=dict(held_out.dropped),
+        budget=budget,
+        positions=checks.labels.positions(),
+        dropped_at={
+            split: {reason: _positions(opened, split, rows) for reason, rows in fates.rows.items()}
+            for split, fates in gathered.fates.items()
+        },
+        complete=complete,
+        planned=len(opened.train) + len(opened.eval),
     )
 
 
-def _summary(code: str, seen: Occurrences, rows: int, tokens_lost: float) -> FindingSummary:
+def _histograms(gathered: Gathered, limit: int) -> dict[str, Lengths]:
+    """The length that `sequence_len` decides by comes first."""
+    found = {name: lengths(counts, 0 if name == "step" else limit) for name, counts in gathered.counts.items()}
+    if "chosen" in found:
+        found = {"longer": lengths(gathered.checks.extents.longer, limit)} | found
+    steps = gathered.checks.labels.steps
+    return found | ({"steps": lengths(steps, 0)} if len(steps) else {})
+
+
+def _cost_of_limit(gathered: Gathered, budget: LengthBudget) -> dict[str, float]:
+    """Shares of samples dropped for their length, of samples cut, and of tokens that training does not see."""
+    samples = gathered.fates["train"].ledger.rows
+    if not samples:
+        return {}
+    kept = next(at for at in budget.at if at.sequence_len == budget.limit)
+    return {
+        "too_long_share": gathered.fates["train"].reasons["too-long"] / samples,
+        "cut_share": gathered.checks.extents.rows_cut / samples,
+        "tokens_lost_share": 1 - kept.tokens / budget.tokens if budget.tokens else 0.0,
+    }
+
+
+def _of_rows(code: str, seen: Occurrences, rows: int, budget: LengthBudget, cost: dict[str, float]) -> FindingSummary:
     title = CODES[code].title if code in CODES else seen.said
     message = f"{title} ({share(seen.count / max(1, rows))} of rows)"
+    severity, what_to_do = seen.severity, advice(code)
     if code in ("too-long", "truncated"):
-        message += f"; training does not see {share(tokens_lost)} of the tokens"
+        message += f"; training does not see {share(cost.get('tokens_lost_share', 0.0))} of the tokens"
+        what_to_do = f"{_longer_limits(budget)}{what_to_do}"
+    if code == "too-long" and budget.strategy == "raise":
+        severity = Severity.ERROR
+        message += "; training refuses to start: `excess_length_strategy: raise`"
     if seen.said != title:
-        message += f"; first: {seen.said}"
-    return FindingSummary(code, seen.severity.value, seen.count, tuple(sorted(seen.rows)), message, advice(code))
+        message += f"; the first: {seen.said}"
+    places = tuple(sorted(seen.rows))
+    return FindingSummary(code, severity.value, seen.count, places, message, what_to_do)
 
 
-def _set_summary(found: SetFinding) -> FindingSummary:
+def _longer_limits(budget: LengthBudget) -> str:
+    """Which `sequence_len` would leave nearly all samples whole, and which all; empty where the limit does already."""
+    enough = next((at for at in budget.at if _is_round(at, budget) and at.whole >= ENOUGH * budget.samples), None)
+    longest = budget.at[-1]
+    if enough is None or enough.sequence_len <= budget.limit:
+        return ""
+    nearly = ""
+    if enough is not longest:
+        nearly = f"`sequence_len: {enough.sequence_len}` would leave {share(enough.whole / budget.samples)} whole; "
+    return f"{nearly}the longest has {counted(longest.sequence_len, 'token')}. "
+
+
+def _is_round(at: KeptAt, budget: LengthBudget) -> bool:
+    return at.sequence_len % 64 == 0 or at is budget.at[-1]
+
+
+def _of_set(found: SetFinding) -> FindingSummary:
     severity = found.severity or CODES[found.code].severity
     count = len(found.rows) if found.count is None else found.count
-    rows = tuple(found.rows[:SHOWN_ROWS])
+    rows = tuple(found.rows[:LOCATED_ROWS])
     return FindingSummary(found.code, severity.value, count, rows, found.message, advice(found.code))
+
+
+def _located(summary: FindingSummary, opened: Opened) -> FindingSummary:
+    """`summary` with where its rows stand in the splits."""
+    train, held_out = (_positions(opened, split, summary.rows) for split in ("train", "eval"))
+    return replace(summary, rows=summary.rows[:LISTED_ROWS], train=train, eval=held_out)
+
+
+def _positions(opened: Opened, split: Split, rows: Iterable[RowPlace]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(opened.split(split).positions(rows)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from engine.check.lengths import share
+from engine.words import counted, share
 
 MINIMUM_PAIRS = 20
 LENGTH_SHARE = 0.65
@@ -67,7 +67,7 @@ class PairLengths:
             side = "longer" if self._longer > self._shorter else "shorter"
             won = max(baseline, 1 - baseline)
             pairs = apart + self._equal
-            message = f"choosing the {side} answer is right in {share(won)} of {pairs} pairs"
+            message = f"choosing the {side} answer is right in {share(won)} of {counted(pairs, 'pair')}"
             yield Shortcut("length-shortcut", message, max(self._longer, self._shorter))
 
 
@@ -140,7 +140,7 @@ class LexicalShortcut:
         others = [repr(entry[1]) for entry in found[1:5]]
         also = f"; also {', '.join(others)}" if others else ""
         message = (
-            f"{name!r} stands in one answer only in {apart} of {self._pairs} pairs, "
+            f"{name!r} stands in one answer only in {apart:,} of {counted(self._pairs, 'pair')}, "
             f"and in {share(more / apart)} of these it is the {winner} one{also}"
         )
         yield Shortcut("lexical-shortcut", message, apart, tuple(self._rows[name]))

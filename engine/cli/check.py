@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.preset_argument import add_preset_argument
-from engine.inspector.messages import CheckReport, Lengths
+from engine.inspector.check_messages import CheckReport, Lengths
 from engine.preset.load import load_preset
 from engine.progress import Progress as Done
 from engine.visible import visible
@@ -30,7 +30,7 @@ def add_check_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the preset's data and print the report."""
-    from engine.check.report import check
+    from engine.check.run import check
     from engine.prepare import open_preset
 
     opened = open_preset(load_preset(arguments.preset, arguments.set))

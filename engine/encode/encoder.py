@@ -83,8 +83,7 @@ def make_encoder(
 def encode_batch(encoder: Encoder, rows: Sequence[tuple[SampleId, Row]]) -> list[EncodedRow]:
     """Encode rows: one result a sample, in order, kept or refused with its reason.
 
-    A row that gives several samples numbers them in `id.item`; a refused row gives one result. No row raises, but for
-    LengthError under `excess_length_strategy: raise`.
+    A row that gives several samples numbers them in `id.item`; a refused row gives one result. No row raises.
     """
     texts = Texts()
     plans: list[EncodedRow | PairPlan | StepsPlan] = []

@@ -61,16 +61,28 @@ Encoding = PairEncoding | StepsEncoding
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How `sequence_len` decides about a sample: `lengths` are the tokens of its sequences as the limit finds them
+    (chosen and rejected; or the one of steps), `least` is the smallest `sequence_len` at which it reaches training.
+    """
+
+    lengths: tuple[int, ...]
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedRow:
     """The outcome for one sample: an encoding, or the refusal that keeps it out of training; findings either way.
 
-    An over-long pair that is dropped has both: the encoding that was too long, and the refusal.
+    An over-long pair that is dropped has both: the encoding that was too long, and the refusal. `extent` is None for
+    a sample that no `sequence_len` would bring to training, and for one that comes back from the disk.
     """
 
     id: SampleId
     encoding: Encoding | None
     refusal: Refusal | None
     findings: tuple[Finding, ...] = ()
+    extent: Extent | None = None
 
     @property
     def kept(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.encode.conversation import settled
-from engine.encode.encoding import EncodedRow, PairEncoding
+from engine.encode.encoding import EncodedRow, Extent, PairEncoding
 from engine.encode.limits import Limits
 from engine.encode.setup import Setup
 from engine.encode.tokens import Texts, last_divider, shared_length
@@ -55,37 +55,49 @@ class PairPlan:
         if self.spliced is not None:
             self._compare_splice(self.spliced.ids(found), chosen, rejected)
         self._look_at_ends(chosen, rejected)
-        encoding, refusal = self._fit(limits, chosen, rejected)
-        if encoding is not None:
-            self._look_at_pooled(encoding)
-        return EncodedRow(self.where, encoding, refusal, tuple(self.findings))
+        shared = shared_length(chosen, rejected)
+        encoding, refusal = self._fit(limits, chosen, rejected, shared)
+        self._look_at_pooled(encoding)
+        extent = None if chosen == rejected else self._extent(limits, chosen, rejected, shared)
+        return EncodedRow(self.where, encoding, refusal, tuple(self.findings), extent)
+
+    def _extent(self, limits: Limits, chosen: list[int], rejected: list[int], shared: int) -> Extent:
+        """What `_fit` would say at any other limit."""
+        lengths = len(chosen), len(rejected)
+        least = max(lengths)
+        if limits.strategy == "truncate":
+            least = shared + 1
+        elif limits.strategy == "truncate_prompt":
+            least -= min(shared, *(length - 1 for length in lengths))
+        return Extent(lengths, least)
 
     def _fit(
-        self, limits: Limits, chosen: list[int], rejected: list[int]
-    ) -> tuple[PairEncoding | None, Refusal | None]:
-        whole = self._encoding(chosen, rejected, 0, 0)
+        self, limits: Limits, chosen: list[int], rejected: list[int], shared: int
+    ) -> tuple[PairEncoding, Refusal | None]:
+        whole = self._encoding(chosen, rejected, shared, 0, 0)
         if chosen == rejected:
             return whole, Refusal("identical-pair", "chosen and rejected are the same tokens")
         longest = max(len(chosen), len(rejected))
         excess = limits.exceeded_by(longest)
         if not excess:
             return whole, None
-        limits.refuse_to_go_on(self.where, longest)
         if limits.strategy == "truncate":
-            return self._cut_right(limits, chosen, rejected)
+            return self._cut_right(limits, chosen, rejected, shared)
         if limits.strategy == "truncate_prompt" and excess <= whole.shared_prefix:
             self.findings.append(finding("truncated", f"the first {excess} tokens of the prompt are cut"))
-            return self._encoding(chosen[excess:], rejected[excess:], excess, excess), None
+            return self._encoding(chosen[excess:], rejected[excess:], shared - excess, excess, excess), None
         what = f"{longest} tokens, {excess} over `sequence_len`"
         if limits.strategy == "truncate_prompt":
             what += f", of which the shared prompt has only {whole.shared_prefix}"
         self.findings.append(finding("too-long", what))
         return whole, Refusal("too-long", what)
 
-    def _cut_right(self, limits: Limits, chosen: list[int], rejected: list[int]) -> tuple[PairEncoding, Refusal | None]:
+    def _cut_right(
+        self, limits: Limits, chosen: list[int], rejected: list[int], shared: int
+    ) -> tuple[PairEncoding, Refusal | None]:
         end = limits.sequence_len
         cuts = [limits.exceeded_by(len(side)) for side in (chosen, rejected)]
-        cut = self._encoding(chosen[:end], rejected[:end], *cuts)
+        cut = self._encoding(chosen[:end], rejected[:end], shared, *cuts)
         sides = [f"{cut} of {name}" for cut, name in zip(cuts, ("chosen", "rejected"), strict=True) if cut]
         self.findings.append(finding("truncated", f"the last tokens are cut: {', '.join(sides)}"))
         if cut.chosen_ids == cut.rejected_ids:
@@ -108,13 +120,15 @@ class PairPlan:
         written = isinstance(self.pair.chosen, Conversation) and suffix and ids[-len(suffix) :] == suffix
         return len(suffix) if written else 0
 
-    def _encoding(self, chosen: list[int], rejected: list[int], chosen_cut: int, rejected_cut: int) -> PairEncoding:
+    def _encoding(
+        self, chosen: list[int], rejected: list[int], shared: int, chosen_cut: int, rejected_cut: int
+    ) -> PairEncoding:
         return PairEncoding(
             chosen,
             rejected,
             pooled(chosen, self.setup.pad),
             pooled(rejected, self.setup.pad),
-            min(shared_length(chosen, rejected), len(chosen) - 1, len(rejected) - 1),
+            min(shared, len(chosen) - 1, len(rejected) - 1),
             self.pair.margin,
             chosen_cut,
             rejected_cut,

@@ -8,7 +8,7 @@ from itertools import chain
 from transformers import PreTrainedTokenizerBase
 
 from engine.encode.conversation import settled
-from engine.encode.encoding import MASKED, EncodedRow, StepsEncoding
+from engine.encode.encoding import MASKED, EncodedRow, Extent, StepsEncoding
 from engine.encode.limits import Limits
 from engine.encode.pairs import lone_surrogate, refused_by_template
 from engine.encode.setup import Setup
@@ -60,7 +60,7 @@ class StepsPlan:
                 return EncodedRow(self.where, None, Refusal("empty-step", message), tuple(self.findings))
             whole, cut_by = self._joined(found)
         encoding, refusal = self._fit(limits, whole, cut_by)
-        return EncodedRow(self.where, encoding, refusal, tuple(self.findings))
+        return EncodedRow(self.where, encoding, refusal, tuple(self.findings), _extent(limits, whole))
 
     def _joined(self, found: Sequence[list[int]]) -> tuple["Labelled", int]:
         """All ids and labels, within `max_completion_length`, and how many tokens that removed."""
@@ -77,9 +77,7 @@ class StepsPlan:
     def _fit(self, limits: Limits, whole: "Labelled", cut_by: int) -> tuple[StepsEncoding, Refusal | None]:
         judged = sum(label != MASKED for label in self.labels)
         excess = limits.exceeded_by(len(whole.ids))
-        if excess:
-            limits.refuse_to_go_on(self.where, len(whole.ids))
-        if excess and limits.strategy == "drop":
+        if excess and limits.strategy != "truncate":
             what = f"{len(whole.ids)} tokens, {excess} over `sequence_len`"
             self.findings.append(finding("too-long", what))
             return StepsEncoding(whole.ids, whole.labels, cut_by), Refusal("too-long", what)
@@ -105,6 +103,15 @@ class Labelled:
 
     ids: list[int]
     labels: list[int | float]
+
+
+def _extent(limits: Limits, whole: Labelled) -> Extent | None:
+    """What `StepsPlan.finish` would say at any other limit."""
+    first = next((place for place, label in enumerate(whole.labels) if label != MASKED), None)
+    if first is None:
+        return None
+    length = len(whole.ids)
+    return Extent((length,), first + 1 if limits.strategy == "truncate" else length)
 
 
 @dataclass(frozen=True, slots=True)

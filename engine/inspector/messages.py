@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from engine.encode.encoding import TokenSequence
+from engine.inspector.check_messages import CheckReport
 from engine.inspector.row_messages import Done, Located, RowsFound, RowSummaries
 from engine.progress import Progress
 from engine.sample import Split
@@ -180,53 +181,6 @@ class Rows:
     rows: tuple[RowView, ...]
     total: int | None
     kind: Literal["rows"] = "rows"
-
-
-@dataclass(frozen=True, slots=True)
-class FindingSummary:
-    """A finding over a data set: how many rows have it, the first 100 of them as (data set, row), and what to do."""
-
-    code: str
-    severity: Literal["error", "warning", "info"]
-    count: int
-    rows: tuple[tuple[int, int], ...]
-    message: str
-    advice: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Token counts before any cut, as a histogram: `counts[i]` sequences have `edges[i]` to `edges[i + 1] - 1`."""
-
-    edges: tuple[int, ...]
-    counts: tuple[int, ...]
-    minimum: int
-    median: int
-    p95: int
-    maximum: int
-    tokens: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """The result of a check: the ledger, findings (gravest first), lengths by name, the training set's digest.
-
-    `lengths` has chosen and rejected for pairs; sequence, step and steps (a row) for stepwise data.
-    `statistics` holds what the checks measured by name: length_baseline, positive_rate, majority_baseline and so on.
-    """
-
-    rows: int
-    kept: int
-    dropped: dict[str, int]
-    digest: str
-    findings: tuple[FindingSummary, ...]
-    lengths: dict[str, Lengths]
-    statistics: dict[str, float] = field(default_factory=dict)
-    eval_rows: int = 0
-    eval_kept: int = 0
-    eval_dropped: dict[str, int] = field(default_factory=dict)
-    kind: Literal["check_report"] = "check_report"
 
 
 @dataclass(frozen=True, slots=True)

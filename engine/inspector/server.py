@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.check.report import check
+from engine.check.run import check
 from engine.error import EngineError
 from engine.inspector.messages import (
     REPLY_WIRE,

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.finding import Ledger
-from engine.prepare import OpenCache, PrepareError, encode_rows, open_preset, prepare
+from engine.prepare import LengthError, OpenCache, PrepareError, encode_rows, open_preset, prepare
 from engine.preset.load import load_preset
 from tests.engine.conftest import pair_rows, steps_rows
 
@@ -57,6 +57,16 @@ def test_the_ledger_counts_each_refusal_by_its_reason(write_preset):
     prepared = prepare(opened(write_preset(rows)))
     assert prepared.train.ledger == Ledger(6, 3, {"identical-pair": 1, "missing-field": 1, "too-long": 1})
     assert [row.id.row for row in prepared.train.rows] == [0, 4, 5]
+
+
+def test_raise_stops_training_and_says_how_many_are_too_long(write_preset):
+    rows = pair_rows(6)
+    rows[1]["input"] = rows[3]["input"] = "long " * 2000
+    path = write_preset(rows, "excess_length_strategy: raise\n")
+    with pytest.raises(LengthError, match=r"2 of 6 training samples are longer than `sequence_len: 512`") as caught:
+        prepare(opened(path))
+    assert caught.value.where == str(path)
+    assert prepare(opened(path, "sequence_len=20000")).train.ledger.kept == 6
 
 
 def test_a_training_set_that_ends_empty_is_an_error_with_the_reasons(write_preset):

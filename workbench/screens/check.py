@@ -10,7 +10,8 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 
-from engine.inspector.messages import CheckReport, Failure, FindingSummary, PresetText
+from engine.inspector.check_messages import CheckReport, FindingSummary
+from engine.inspector.messages import Failure, PresetText
 from engine.progress import Progress
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen

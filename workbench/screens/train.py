@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Button, ContentSwitcher
 
 from engine.error import EngineError
-from engine.inspector.messages import CheckReport, Description, Failure, PresetText
+from engine.inspector.check_messages import CheckReport
+from engine.inspector.messages import Description, Failure, PresetText
 from engine.runs.folder import RunFolder, create_run
 from engine.runs.launch import launch
 from workbench.hardware import look_at_hardware

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.inspector.messages import CheckReport
+from engine.inspector.check_messages import CheckReport
 from workbench.screen_text import visible
 from workbench.widgets.length_histogram import percent
 

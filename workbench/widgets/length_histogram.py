@@ -12,9 +12,9 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.inspector.messages import Lengths
+from engine.inspector.check_messages import Lengths
 from workbench.length_budget import budget_at
-from workbench.widgets.token_palette import Palette
+from workbench.widgets.component_palette import Palette
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _TEXT_LINES = 3

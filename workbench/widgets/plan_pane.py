@@ -7,7 +7,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from engine.inspector.messages import CheckReport, Description, Failure
+from engine.inspector.check_messages import CheckReport
+from engine.inspector.messages import Description, Failure
 from engine.preset.schema import Preset
 from workbench.screen_text import visible
 from workbench.session import Session

@@ -12,7 +12,7 @@ GIVERS = {"Refusal", "RowRefused", "Finding", "SetFinding", "Shortcut", "finding
 
 PASSING_ON = {
     ("engine/finding_codes.py", "Finding"),  # `finding`, from the table
-    ("engine/check/report.py", "Finding"),  # a refusal's reason, which is another call's
+    ("engine/check/gathered.py", "Finding"),  # a refusal's reason, which is another call's
     ("engine/check/dataset.py", "SetFinding"),  # a Shortcut's code
     ("engine/format/format.py", "Refusal"),  # RowRefused, whose calls are looked at themselves
 }

@@ -1,7 +1,7 @@
 """Findings of a data set as a whole: duplicates, conflicts, leaks, margins, classes, cuts."""
 
 from engine.check.dataset import DataSetChecks
-from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
+from engine.encode.encoding import EncodedRow, StepsEncoding
 from engine.finding import Refusal, Severity
 from engine.sample import Conversation, Pair, PlainText, SampleId, Steps, TokenIds
 
@@ -145,18 +145,6 @@ def test_statistics_of_labels():
     assert statistics["positive_rate"] == statistics["majority_baseline"] == 0.8
     assert statistics["soft_share"] == 0.2
     assert statistics["steps_per_row"] == 3
-
-
-def test_statistics_of_what_the_limit_costs():
-    checks = DataSetChecks(True)
-    fits = PairEncoding([1] * 10, [2] * 10, 9, 9, 0)
-    cut = PairEncoding([1] * 10, [2] * 10, 9, 9, 0, chosen_cut=20)
-    checks.add(text_pair("q1", "a", "b"), encoded(0, fits), "train")
-    checks.add(text_pair("q2", "a", "b"), encoded(1, cut), "train")
-    checks.add(text_pair("q3", "a", "b"), encoded(2, fits, Refusal("too-long", "")), "train")
-    statistics = checks.statistics()
-    assert statistics["too_long_share"] == statistics["cut_share"] == 1 / 3
-    assert statistics["tokens_lost_share"] == 40 / 80
 
 
 def test_the_evaluation_set_does_not_count_among_the_training_rows():

@@ -32,11 +32,3 @@ def test_no_sequences():
 @pytest.mark.parametrize(("least", "width"), [(0.2, 1), (1, 1), (1.1, 2), (3, 5), (7, 10), (11, 20), (201, 500)])
 def test_widths_are_round(least, width):
     assert round_width(least) == width
-
-
-def test_the_limit_parts_two_bins():
-    counts = [*range(10, 150), 900]
-    found = lengths(counts, 97)
-    whole = sum(count for edge, count in zip(found.edges, found.counts, strict=False) if edge <= 97)
-    assert 98 in found.edges
-    assert whole == sum(count <= 97 for count in counts)

@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from engine.check.report import check
+from engine.check.run import check
 from engine.finding import Ledger
 from engine.finding_codes import CODES
-from engine.inspector.messages import CheckReport
+from engine.inspector.check_messages import CheckReport
 from engine.prepare import Cancelled, open_preset, prepare
 from engine.preset.load import parse_preset
 from tests.engine.conftest import CHATML
@@ -315,7 +315,7 @@ def test_progress_is_told_and_a_cancel_is_heard(opened):
 def test_a_second_check_of_the_same_is_given_at_once(opened, monkeypatch):
     rows = [*columns(30), PLANTED_COLUMNS["identical-pair"]]
     first = check(opened(rows, **CHAT))
-    monkeypatch.setattr("engine.check.report.encode_split", lambda *_, **__: pytest.fail("checked again"))
+    monkeypatch.setattr("engine.check.run.encode_split", lambda *_, **__: pytest.fail("checked again"))
     assert check(opened(rows, **CHAT)) == first
 
 
@@ -337,7 +337,7 @@ def test_a_check_of_anything_else_is_made_anew(opened, monkeypatch, change):
         monkeypatch.setattr("engine.encode.store.programs", lambda: "another version")
     second = check(opened(rows, **settings), told.append)
     assert told
-    assert (second == first) == (change in ("preset", "tokenizer", "programs"))
+    assert (second == first) == (change in ("tokenizer", "programs"))
 
 
 def test_a_cache_that_cannot_be_used_is_done_without(opened, monkeypatch, tmp_path):

@@ -3,8 +3,6 @@
 import pytest
 from transformers import AutoTokenizer
 
-from engine.encode.limits import LengthError
-
 ROW = {"system": "Be brief.", "input": "What is 2 + 2?", "chosen": "It is 4.", "rejected": "It is 5."}
 STEPS = {"prompt": "What is 2 + 2?", "completions": ["First, add.", "So it is 4."], "labels": [True, False]}
 GEMMA = (
@@ -136,10 +134,9 @@ def test_4_truncate_prompt_drops_what_has_no_prompt_left_to_cut(encode, chatml):
     assert outcome.refusal.reason == "too-long"
 
 
-def test_4_raise_names_the_row(encode, chatml):
-    with pytest.raises(LengthError) as caught:
-        pair(encode, chatml, LONG, sequence_len=48, excess_length_strategy="raise")
-    assert caught.value.where == "data set 0, row 0"
+def test_4_raise_leaves_the_row_to_be_looked_at(encode, chatml):
+    outcome = pair(encode, chatml, LONG, sequence_len=48, excess_length_strategy="raise")
+    assert outcome.refusal.reason == "too-long"
 
 
 def test_4_identical_pairs_are_never_trained_on(encode, chatml, llama3):

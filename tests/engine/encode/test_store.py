@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from engine.check.report import check
+from engine.check.run import check
 from engine.encode import store
 from engine.encode.digest import Digest
 from engine.prepare import open_preset, prepare

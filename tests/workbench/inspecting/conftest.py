@@ -8,12 +8,10 @@ from dataclasses import replace
 import pytest
 
 from engine.encode.encoding import MASKED, Part, TokenSequence
+from engine.inspector.check_messages import CheckReport, FindingSummary, Lengths
 from engine.inspector.messages import (
-    CheckReport,
     Description,
-    FindingSummary,
     FindingView,
-    Lengths,
     Rows,
     RowView,
     SourceDescription,

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.inspector.messages import Lengths
+from engine.inspector.check_messages import Lengths
 from workbench.length_budget import budget_at
 
 

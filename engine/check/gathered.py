@@ -1,0 +1,93 @@
+"""What one pass over the samples of both splits leaves behind."""
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from engine.check.dataset import DataSetChecks
+from engine.check.found import LOCATED_ROWS, RowPlace
+from engine.encode.digest import Digest
+from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
+from engine.finding import Finding, Ledger, Severity
+from engine.finding_codes import CODES
+from engine.sample import Split
+
+
+@dataclass(slots=True)
+class Occurrences:
+    """A code over a data set: how many rows have it, the first of them, and what the first one said."""
+
+    severity: Severity
+    said: str
+    count: int = 0
+    rows: list[RowPlace] = field(default_factory=list)
+
+    def add(self, place: RowPlace) -> None:
+        """Count a row."""
+        self.count += 1
+        if len(self.rows) < LOCATED_ROWS:
+            self.rows.append(place)
+
+
+@dataclass(slots=True)
+class Fates:
+    """What became of the samples of a split: how many are kept, and for each reason how many and which are not."""
+
+    kept: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, list[RowPlace]] = field(default_factory=dict)
+
+    def add(self, encoded: EncodedRow) -> None:
+        """Take one sample in."""
+        if encoded.refusal is None:
+            self.kept += 1
+            return
+        reason = encoded.refusal.reason
+        self.reasons[reason] += 1
+        rows = self.rows.setdefault(reason, [])
+        if len(rows) < LOCATED_ROWS:
+            rows.append((encoded.id.dataset, encoded.id.row))
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger so far."""
+        return Ledger.of(self.kept, self.reasons)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """All that the report is made of."""
+
+    checks: DataSetChecks
+    occurrences: dict[str, Occurrences] = field(default_factory=dict)
+    counts: dict[str, "array[int]"] = field(default_factory=dict)
+    digest: Digest = field(default_factory=Digest)
+    fates: dict[Split, Fates] = field(default_factory=lambda: {"train": Fates(), "eval": Fates()})
+
+    def add_findings(self, encoded: EncodedRow, of_row: tuple[Finding, ...]) -> None:
+        """Count a row's findings, each code once; the reason of its refusal among them where that is a code."""
+        refusal = encoded.refusal
+        if not encoded.findings and not of_row and not refusal:
+            return
+        place = (encoded.id.dataset, encoded.id.row)
+        found = {finding.code: finding for finding in (*encoded.findings, *of_row)}
+        if refusal and refusal.reason in CODES and refusal.reason not in found:
+            found[refusal.reason] = Finding(refusal.reason, CODES[refusal.reason].severity, refusal.message)
+        for finding in found.values():
+            self.occurrences.setdefault(finding.code, Occurrences(finding.severity, finding.message)).add(place)
+
+    def measure(self, encoded: EncodedRow) -> None:
+        """Take the token counts of a training sample, before any cut."""
+        encoding = encoded.encoding
+        if isinstance(encoding, PairEncoding):
+            self._count("chosen", len(encoding.chosen_ids) + encoding.chosen_cut)
+            self._count("rejected", len(encoding.rejected_ids) + encoding.rejected_cut)
+        elif isinstance(encoding, StepsEncoding):
+            self._count("sequence", len(encoding.input_ids) + encoding.cut)
+            labelled = [place for place, label in enumerate(encoding.labels) if label != MASKED]
+            for previous, place in pairwise(labelled):
+                self._count("step", place - previous)
+
+    def _count(self, name: str, tokens: int) -> None:
+        self.counts.setdefault(name, array("i")).append(tokens)

@@ -1,0 +1,98 @@
+"""The check of a whole preset: one pass over both splits, heard of on the way."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.check.cache import recall, remember, report_key
+from engine.check.dataset import DataSetChecks
+from engine.check.gathered import Gathered
+from engine.check.report import report
+from engine.check.row import further_findings
+from engine.inspector.check_messages import CheckReport
+from engine.prepare import CHUNK, Opened, encode_split
+from engine.progress import Progress
+from engine.sample import Split
+
+LEXICAL_PAIRS = 8_000
+"""How many pairs, evenly spaced, the search for lexical shortcuts looks at."""
+PARTIAL_EVERY = 1.0
+"""Seconds between reports of what has been checked so far."""
+PARTIAL_COST = 0.05
+"""The share of the time that such reports may take."""
+
+
+def check(
+    opened: Opened,
+    progress: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    partial: Callable[[CheckReport], None] | None = None,
+) -> CheckReport:
+    """Check both splits of an opened preset: ledger, findings, lengths, statistics, the training set's digest.
+
+    A report that was made before of the same data, preset and programs is given again. `progress` hears of every
+    `CHUNK` samples, `partial` now and then of what they have shown so far. Raises Cancelled (engine.prepare).
+    """
+    key = report_key(opened)
+    known = recall(key) if key else None
+    if known:
+        return known
+    pairs = opened.loaded.preset.model_kind == "pair"
+    gathered = Gathered(DataSetChecks(pairs, lexical_stride=max(1, len(opened.train) // LEXICAL_PAIRS)))
+    due = _Due()
+
+    def heard(at: Progress) -> None:
+        progress(at)
+        if partial is not None and due.now():
+            began = time.monotonic()
+            partial(report(gathered, opened, complete=False))
+            due.put_off(time.monotonic() - began)
+
+    for split in ("train", "eval"):
+        _gather(gathered, opened, split, heard, cancelled)
+    made = report(gathered, opened)
+    if key:
+        remember(key, made)
+    return made
+
+
+@dataclass(slots=True)
+class _Due:
+    """Whether a partial report is due: after some seconds, and after long enough for what the last one cost."""
+
+    wait: float = PARTIAL_EVERY
+    since: float = field(default_factory=time.monotonic)
+
+    def now(self) -> bool:
+        return time.monotonic() - self.since >= self.wait
+
+    def put_off(self, cost: float) -> None:
+        self.since = time.monotonic()
+        self.wait = max(PARTIAL_EVERY, cost / PARTIAL_COST)
+
+
+def _gather(
+    gathered: Gathered,
+    opened: Opened,
+    split: Split,
+    heard: Callable[[Progress], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    """Take one split in."""
+    done = 0
+    total = len(opened.split(split))
+    for done, (source, row, encoded) in enumerate(encode_split(opened, split, cancelled), start=1):
+        sample = source.encoder.sample(row, encoded.id.item)
+        gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded))
+        margin = source.config.field_margin or "margin"
+        margin_is_null = isinstance(row, dict) and margin in row and row[margin] is None
+        gathered.checks.add(sample, encoded, split, margin_is_null=margin_is_null)
+        gathered.fates[split].add(encoded)
+        if split == "train":
+            gathered.measure(encoded)
+            if encoded.kept:
+                gathered.digest.update(encoded)
+        if done % CHUNK == 0:
+            heard(Progress(f"checking {split} rows", done, total))
+    if total:
+        heard(Progress(f"checking {split} rows", done, total))

@@ -1,0 +1,106 @@
+"""What a check of a whole data set finds, as it crosses to the screen."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.sample import Split
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSummary:
+    """A finding over a data set: how many rows have it, the first 100 of them as (data set, row), and what to do.
+
+    `train` and `eval` are where the first 10,000 of them stand in their splits.
+    """
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    count: int
+    rows: tuple[tuple[int, int], ...]
+    message: str
+    advice: str
+    train: tuple[int, ...] = ()
+    eval: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Token counts before any cut, as a histogram: `counts[i]` sequences have `edges[i]` to `edges[i + 1] - 1`."""
+
+    edges: tuple[int, ...]
+    counts: tuple[int, ...]
+    minimum: int
+    median: int
+    p95: int
+    maximum: int
+    tokens: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAt:
+    """What one `sequence_len` would keep for training: samples, those of them that fit it whole, and tokens."""
+
+    sequence_len: int
+    samples: int
+    whole: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class LengthBudget:
+    """What each `sequence_len` would keep of the `samples` that it decides about, which have `tokens` in all.
+
+    `limit` is the preset's, and one of those in `at`, which ascend to the length of the longest sample. `strategy` is
+    the preset's `excess_length_strategy`.
+    """
+
+    strategy: str
+    limit: int
+    samples: int
+    tokens: int
+    at: tuple[KeptAt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepPosition:
+    """The labels of the steps at positions `first` to `last` (counted from 1) of their rows.
+
+    `right` of the `judged` are at least 0.5; `unjudged` have a null label; `first_errors` are each the first wrong
+    step of its row.
+    """
+
+    first: int
+    last: int
+    judged: int
+    right: int
+    unjudged: int
+    first_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The result of a check: the ledger, findings (gravest first), lengths by name, the training set's digest.
+
+    `lengths` has longer (of the two sides), chosen and rejected for pairs; sequence, step and steps (a row) for
+    stepwise data. `statistics` holds what the checks measured by name (engine.check.statistic says it in words).
+    `dropped_at` has for each split and reason where its rows stand in the split, the first 10,000. A report that is
+    not `complete` is of the first rows only (`rows` of `planned`), more will follow, and its digest is empty.
+    """
+
+    rows: int
+    kept: int
+    dropped: dict[str, int]
+    digest: str
+    findings: tuple[FindingSummary, ...]
+    lengths: dict[str, Lengths]
+    statistics: dict[str, float] = field(default_factory=dict)
+    eval_rows: int = 0
+    eval_kept: int = 0
+    eval_dropped: dict[str, int] = field(default_factory=dict)
+    budget: LengthBudget | None = None
+    positions: tuple[StepPosition, ...] = ()
+    dropped_at: dict[Split, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    complete: bool = True
+    planned: int = 0
+    kind: Literal["check_report"] = "check_report"
