@@ -365,13 +365,13 @@ class InspectScreen(WorkbenchScreen):
         """Say everything about the token under the cursor that moves."""
         if under := self._views.under_cursor():
             side, view = under
-            self.query_one(TokenInspector).show(side, view.sequence, view.cursor)
+            self.query_one(TokenInspector).show(side, view.sequence, view.cursor, self.row)
 
     # -- views
 
     def action_cycle_view(self, by: int) -> None:
         """The next or previous way to look at the row."""
-        views = list(View)
+        views = self._views.offered
         self._look(views[(views.index(self._views.view) + by) % len(views)], self._views.whitespace)
 
     def action_view(self, view: str) -> None:
@@ -382,13 +382,16 @@ class InspectScreen(WorkbenchScreen):
         """Draw white space, or stop."""
         self._look(self._views.view, not self._views.whitespace)
 
+    def on_sample_views_looked(self, event: SampleViews.Looked) -> None:
+        """Say which way the row is looked at, of those that there are."""
+        self.query_one(SourceLine).mark(event.view, event.whitespace, event.offered)
+
     def action_zoom(self) -> None:
         """Only the tokens, or everything again."""
         self.toggle_class("-zoomed")
 
     def _look(self, view: View, whitespace: bool) -> None:
         self._views.set_view(view, whitespace)
-        self.query_one(SourceLine).mark(view, whitespace)
         kept = self.workbench.state.of("inspect")
         kept["view"], kept["whitespace"] = view.value, whitespace
         self.workbench.remember()

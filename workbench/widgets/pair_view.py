@@ -1,8 +1,9 @@
 """A pair: chosen and rejected side by side, or one above the other where the screen is narrow."""
 
+import asyncio
 from collections.abc import Iterator
 
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
@@ -10,15 +11,20 @@ from textual.widget import Widget
 
 from engine.encode.encoding import TokenSequence
 from engine.inspector.messages import RowView
-from workbench.screen_text import visible
 from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
-from workbench.widgets.token_layout import NEWLINE, View, shown
+from workbench.widgets.token_difference import Difference, difference
+from workbench.widgets.token_layout import View, quoted, shown
+from workbench.widgets.token_legend import TokenLegend, pair_legend
 from workbench.widgets.token_pane import TokenPane
 from workbench.widgets.token_view import TokenView
 
 SIDE_BY_SIDE = 100
 """Columns from which the two sides stand beside each other."""
+LEGEND_FROM = 18
+"""Lines from which there is room to say what the looks mean."""
+COMPARED_AT_ONCE = 4_000
+"""Tokens beyond the shared prefix that are compared before the first paint; more are, while the screen goes on."""
 
 
 class PairView(Widget):
@@ -31,7 +37,9 @@ class PairView(Widget):
         & > #sides { layout: horizontal; height: 1fr; }
         &.-stacked > #sides { layout: vertical; }
         & > RawView { display: none; }
-        &.-bare > #sides { display: none; }
+        & > TokenLegend { display: none; }
+        &.-tall > TokenLegend { display: block; }
+        &.-bare > #sides, &.-bare > TokenLegend { display: none; }
         &.-bare > RawView { display: block; }
         & #chosen { border-title-color: $chosen; &:focus-within { border-top: solid $chosen; } }
         & #rejected { border-title-color: $rejected; &:focus-within { border-top: solid $rejected; } }
@@ -41,11 +49,11 @@ class PairView(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.row: RowView | None = None
-        self.chosen = TokenPane(id="chosen")
-        self.rejected = TokenPane(id="rejected")
+        self.chosen = TokenPane("chosen", id="chosen")
+        self.rejected = TokenPane("rejected", id="rejected")
         self._note = RefusalNote()
         self._raw = RawView()
-        self._following = False
+        self._legend = TokenLegend()
 
     def compose(self) -> ComposeResult:
         """The reason of a refused row, then the two sides, or the raw row where there are none."""
@@ -53,12 +61,8 @@ class PairView(Widget):
         with Container(id="sides"):
             yield self.chosen
             yield self.rejected
+        yield self._legend
         yield self._raw
-
-    def on_mount(self) -> None:
-        """The sides follow each other."""
-        self.watch(self.chosen, "scroll_y", lambda y: self._follow(self.rejected, y), init=False)
-        self.watch(self.rejected, "scroll_y", lambda y: self._follow(self.chosen, y), init=False)
 
     def show(self, row: RowView | None, limit: int = 0) -> None:
         """Show a pair (None: nothing); tokens beyond `limit` are pointed at where nothing was cut."""
@@ -70,13 +74,36 @@ class PairView(Widget):
         sequences = row.sequences if row and len(row.sequences) == 2 else (None, None)
         shared = _alike(sequences[0], sequences[1], row.shared_prefix) if row else 0
         diverges = None not in sequences and sequences[0] != sequences[1]
-        self._following = True
         for pane, name, sequence in zip(
             (self.chosen, self.rejected), ("✓ chosen", "✗ rejected"), sequences, strict=True
         ):
             title = side_title(name, sequence)
-            pane.show(sequence, title, shared_prefix=shared, diverges=diverges, limit=limit)
-        self._following = False
+            opening = shared if diverges else 0
+            pane.show(sequence, title, opening=opening, shared_prefix=shared, diverges=diverges, limit=limit)
+        self._legend.show(pair_legend(row.sequences, shared, None) if row else ())
+        self._compare(row, shared)
+
+    @work(exclusive=True, group="difference")
+    async def _compare_aside(self, row: RowView, shared: int) -> None:
+        chosen, rejected = row.sequences
+        found = await asyncio.to_thread(difference, chosen, rejected, shared)
+        if self.row is row:
+            self._mark(row, shared, found)
+
+    def _compare(self, row: RowView | None, shared: int) -> None:
+        self.workers.cancel_group(self, "difference")
+        if row is None or len(row.sequences) != 2:
+            return
+        chosen, rejected = row.sequences
+        if len(chosen.ids) + len(rejected.ids) - 2 * shared > COMPARED_AT_ONCE:
+            self._compare_aside(row, shared)
+        else:
+            self._mark(row, shared, difference(chosen, rejected, shared))
+
+    def _mark(self, row: RowView, shared: int, found: Difference) -> None:
+        self.chosen.tokens.mark_own(found.chosen)
+        self.rejected.tokens.mark_own(found.rejected)
+        self._legend.show(pair_legend(row.sequences, shared, (found.chosen_words, found.rejected_words)))
 
     def set_view(self, view: View, whitespace: bool) -> None:
         """How the tokens are shown, on both sides."""
@@ -94,15 +121,19 @@ class PairView(Widget):
         return "chosen" if tokens is self.chosen.tokens else "rejected"
 
     def on_resize(self, event: events.Resize) -> None:
-        """Stand side by side where there is room."""
-        self.set_class(event.size.width < SIDE_BY_SIDE, "-stacked")
+        """Stand side by side where there is room, both as tall as the longer one: then they scroll as one."""
+        stacked = event.size.width < SIDE_BY_SIDE
+        self.set_class(stacked, "-stacked")
+        self.set_class(event.size.height >= LEGEND_FROM, "-tall")
+        self.chosen.tokens.partner = None if stacked else self.rejected.tokens
+        self.rejected.tokens.partner = None if stacked else self.chosen.tokens
 
-    def _follow(self, other: TokenPane, y: float) -> None:
-        if self._following or self.has_class("-stacked"):
-            return
-        self._following = True
-        other.scroll_to(y=y, animate=False, immediate=True)
-        self._following = False
+    def on_token_pane_scrolled(self, event: TokenPane.Scrolled) -> None:
+        """Beside each other, the other side follows."""
+        event.stop()
+        if not self.has_class("-stacked"):
+            other = self.rejected if event.pane is self.chosen else self.chosen
+            other.follow(event.pane.scroll_y)
 
 
 def _alike(chosen: TokenSequence | None, rejected: TokenSequence | None, shared: int) -> int:
@@ -130,9 +161,3 @@ def side_title(name: str, sequence: TokenSequence | None) -> Content:
     if 0 <= sequence.pooled < whole:
         title += f" · ▲ reward at {sequence.pooled} {quoted(shown(sequence, sequence.pooled))}"
     return Content(title)
-
-
-def quoted(text: str, limit: int = 24) -> str:
-    """A token's text for a line of words: in angle quotes, made visible, shortened."""
-    text = visible((text if len(text) <= limit else f"{text[: limit - 1]}…").replace("\n", NEWLINE))
-    return f"‹{text}›"

@@ -13,8 +13,8 @@ from textual.widget import Widget
 
 from engine.inspector.messages import RowView
 from workbench.screen_text import visible
+from workbench.widgets.component_palette import Palette
 from workbench.widgets.token_layout import NEWLINE, pictured
-from workbench.widgets.token_palette import Palette
 
 _MORE_LINES = 2000
 

@@ -14,8 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from workbench.row_summary import RowSummary
+from workbench.widgets.component_palette import Palette
 from workbench.widgets.row_header import SEVERITY_MARK
-from workbench.widgets.token_palette import Palette
 
 
 class RowList(ScrollView, can_focus=True):

@@ -1,8 +1,10 @@
 """One sample in full, in the view that fits it: a pair, steps, or the raw row; or a notice in its place."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.widgets import ContentSwitcher
 
 from engine.inspector.messages import RowView
@@ -17,6 +19,14 @@ from workbench.widgets.token_view import TokenView
 
 class SampleViews(ContentSwitcher):
     """Shows a sample as text, tokens, ids or labels, or its raw row; keys go to what is shown."""
+
+    @dataclass
+    class Looked(Message):
+        """The way to look at samples is another, or the ways that there are."""
+
+        view: View
+        whitespace: bool
+        offered: tuple[View, ...]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, initial="notice")
@@ -36,18 +46,29 @@ class SampleViews(ContentSwitcher):
         yield self._steps
         yield self._raw
 
+    @property
+    def offered(self) -> tuple[View, ...]:
+        """The ways to look at the sample: a pair has no labels."""
+        pair = self.row is not None and self.row.model_kind == "pair"
+        return tuple(view for view in View if not (pair and view is View.LABELS))
+
     def show(self, row: RowView, limit: int = 0) -> None:
         """Show a sample; tokens beyond `limit` are pointed at where nothing was cut."""
         self.row, self._limit = row, limit
+        if self.view not in self.offered:
+            self.view = View.TOKENS
         focused = self.screen.focused
         had_keys = focused is None or isinstance(focused, TokenView | RawView)
         if self.view is View.RAW:
             self._raw.show(row, self.whitespace)
         else:
-            self._of(row).show(row, limit)
+            self._of(row).set_view(self.view, self.whitespace)
+            if self._of(row).row is not row:
+                self._of(row).show(row, limit)
         before, self.current = self.current, "raw" if self.view is View.RAW else row.model_kind
         if (had_keys and before != self.current) or focused is None:
             self.focus_tokens()
+        self.post_message(self.Looked(self.view, self.whitespace, self.offered))
 
     def say(self, what: str, where: str = "", advice: str = "", *, wrong: bool = False) -> None:
         """Show a notice and no sample."""
@@ -56,12 +77,12 @@ class SampleViews(ContentSwitcher):
         self.current = "notice"
 
     def set_view(self, view: View, whitespace: bool) -> None:
-        """Look at samples in another way."""
+        """Look at samples in another way; what is in sight and under the cursor stays."""
         self.view, self.whitespace = view, whitespace
-        for widget in (self._pair, self._steps):
-            widget.set_view(view, whitespace)
         if self.row is not None:
             self.show(self.row, self._limit)
+        else:
+            self.post_message(self.Looked(view, whitespace, self.offered))
 
     def focus_tokens(self) -> None:
         """Give the keys to the sample."""

@@ -1,5 +1,7 @@
 """One line above the rows: what is open and how it is read at the left, the ways to look at a row at the right."""
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -42,11 +44,11 @@ class SourceLine(Horizontal):
         source.update(Content(visible(f"{lines[0]}{more} · {rest}" if lines else rest)))
         source.tooltip = Content(visible("\n".join([*lines, rest, *description.notices]), keep="\n"))
 
-    def mark(self, view: View, whitespace: bool) -> None:
-        """Mark the way the row is looked at."""
+    def mark(self, view: View, whitespace: bool, offered: Sequence[View]) -> None:
+        """Mark the way the row is looked at, among those offered."""
         words = [
             f"[@click=screen.view('{one.value}')]{f'[reverse] {one.value} [/]' if one is view else f' {one.value} '}[/]"
-            for one in View
+            for one in offered
         ]
         spaces = "[reverse] · ⏎ [/]" if whitespace else " · ⏎ "
         words.append(f"[@click=screen.whitespace]{spaces}[/]")

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
+from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widget import Widget
 
 from engine.encode.encoding import MASKED
 from engine.inspector.messages import RowView
+from workbench.widgets.pair_view import LEGEND_FROM
 from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
 from workbench.widgets.token_layout import View
+from workbench.widgets.token_legend import TokenLegend, steps_legend
 from workbench.widgets.token_marks import step_labels
 from workbench.widgets.token_pane import TokenPane
 from workbench.widgets.token_view import TokenView
@@ -24,7 +27,9 @@ class StepsView(Widget):
         height: 1fr;
         layout: vertical;
         & > RawView { display: none; }
-        &.-bare > TokenPane { display: none; }
+        & > TokenLegend { display: none; }
+        &.-tall > TokenLegend { display: block; }
+        &.-bare > TokenPane, &.-bare > TokenLegend { display: none; }
         &.-bare > RawView { display: block; }
     }
     """
@@ -35,22 +40,33 @@ class StepsView(Widget):
         self._pane = TokenPane()
         self._note = RefusalNote()
         self._raw = RawView()
+        self._legend = TokenLegend()
 
     def compose(self) -> ComposeResult:
         """The reason of a refused row, then the sequence, or the raw row where there is none."""
         yield self._note
         yield self._pane
+        yield self._legend
         yield self._raw
 
-    def show(self, row: RowView | None, limit: int = 0) -> None:
-        """Show a stepwise sample (None: nothing); tokens beyond `limit` are pointed at where nothing was cut."""
+    def show(self, row: RowView | None, limit: int = 0, probabilities: tuple[float, ...] = ()) -> None:
+        """Show a stepwise sample (None: nothing); tokens beyond `limit` are pointed at where nothing was cut.
+
+        `probabilities` are what a run made of the judged steps that it saw: P(right).
+        """
         self.row = row
         self._note.show(row)
         bare = row is not None and not row.sequences
         self.set_class(bare, "-bare")
         self._raw.show(row if bare else None)
         sequence = row.sequences[0] if row and row.sequences else None
-        self._pane.show(sequence, steps_title(row), limit=limit)
+        opening = min(step_labels(sequence), default=0) if sequence else 0
+        self._pane.show(sequence, steps_title(row), opening=opening, limit=limit, probabilities=probabilities)
+        self._legend.show(steps_legend(sequence) if sequence else ())
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The legend stands where there is room for it."""
+        self.set_class(event.size.height >= LEGEND_FROM, "-tall")
 
     def set_view(self, view: View, whitespace: bool) -> None:
         """How the tokens are shown."""

@@ -8,7 +8,7 @@ from rich.cells import cell_len, chop_cells
 
 from engine.encode.encoding import MASKED, TokenSequence
 from workbench.screen_text import visible
-from workbench.widgets.token_marks import Badge, Marks, label_badge
+from workbench.widgets.token_marks import CUT, DIVERGES, OWN, POOLED, SHARED, Badge, Marks, label_badge
 
 GAP = -1
 """The token number of a fragment that belongs to no token."""
@@ -54,9 +54,7 @@ class Layout:
         self.lines: list[Line] = []
         self.token_lines: list[int] = []
         self.complete = False
-        steps = max(sequence.steps, default=-1) + 1
-        self.gutter = len(str(steps)) + 2 if steps else 0
-        width = max(width - self.gutter, 8)
+        width = max(width, 8)
         if view in (View.IDS, View.LABELS):
             self._source = _columns(sequence, marks, view, width)
         else:
@@ -76,6 +74,10 @@ class Layout:
                     self._reach(fragment.token, len(self.lines))
             self.lines.append(line)
 
+    def reached(self, token: int) -> bool:
+        """Whether it is known on which line a token begins."""
+        return self.complete or token < len(self.token_lines)
+
     def reach(self, token: int) -> int:
         """The line on which a token begins, laying out as far as needed."""
         while len(self.token_lines) <= token and not self.complete:
@@ -86,7 +88,7 @@ class Layout:
         """The token drawn at a cell, the nearest on that line, or GAP."""
         if not 0 <= line < len(self.lines):
             return GAP
-        nearest, right = GAP, self.gutter
+        nearest, right = GAP, 0
         for fragment in self.lines[line].fragments:
             if fragment.token != GAP:
                 if right > column and nearest != GAP:
@@ -97,7 +99,7 @@ class Layout:
 
     def column_of(self, token: int, line: int) -> int:
         """The cell at which a token begins on a line (0 where it is not on it)."""
-        column = self.gutter
+        column = 0
         for fragment in self.lines[line].fragments:
             if fragment.token == token:
                 return column
@@ -106,6 +108,31 @@ class Layout:
 
     def _reach(self, token: int, line: int) -> None:
         self.token_lines.extend([line] * (token + 1 - len(self.token_lines)))
+
+
+def steps_width(sequence: TokenSequence) -> int:
+    """The cells that the numbers of a sequence's steps take (0: it has none)."""
+    steps = max(sequence.steps, default=-1) + 1
+    return len(str(steps)) if steps else 0
+
+
+def line_mark(sequence: TokenSequence, line: Line, shared: int) -> tuple[str, str]:
+    """What a line is, as a word and a sign: pooled, diverges, cut, own (of this side, of a step) or shared.
+
+    The first `shared` tokens are those of the other side too.
+    """
+    kinds = {fragment.kind for fragment in line.fragments}
+    if "pooled" in kinds:
+        return "pooled", POOLED
+    if "diverges" in kinds:
+        return "diverges", DIVERGES
+    tokens = [fragment.token for fragment in line.fragments if fragment.token != GAP]
+    if tokens and not sequence.kept_start <= tokens[0] <= tokens[-1] < sequence.kept_end:
+        return "cut", CUT
+    stepwise = bool(tokens) and sequence.pooled < 0
+    if not tokens or tokens[0] < shared or (stepwise and sequence.steps[tokens[0]] < 0):
+        return "shared", SHARED
+    return "own", OWN
 
 
 def shown(sequence: TokenSequence, token: int) -> str:
@@ -127,6 +154,12 @@ def continues(sequence: TokenSequence, token: int) -> bool:
 def pictured(text: str) -> str:
     """Text with its white space drawn."""
     return text.replace(" ", SPACE).replace("\t", TAB).replace("\n", NEWLINE)
+
+
+def quoted(text: str, limit: int = 24) -> str:
+    """A token's text for a line of words: in angle quotes, made visible, shortened."""
+    text = visible((text if len(text) <= limit else f"{text[: limit - 1]}…").replace("\n", NEWLINE))
+    return f"‹{text}›"
 
 
 def cells_of(text: str) -> int:

@@ -1,15 +1,36 @@
 """A titled pane with one token sequence in it, scrolled."""
 
+from typing import NamedTuple
+
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 
 from engine.encode.encoding import TokenSequence
+from workbench.widgets.token_layout import GAP
 from workbench.widgets.token_view import TokenView
 
 
+class Anchor(NamedTuple):
+    """What is to stay in sight when lines move: a token, and how many lines below the top it stands.
+
+    `below` is None for a token that only has to be in sight, with `context` lines around it.
+    """
+
+    token: int
+    below: int | None = None
+    context: int = 0
+
+
 class TokenPane(VerticalScroll, can_focus=False):
-    """A rule with a title, and below it the tokens; the focus is on the tokens."""
+    """A rule with a title, and below it the tokens; the focus is on the tokens.
+
+    Heights and lines settle after a sequence has come, piece by piece when it is long, and change with every resize and
+    every view. So the pane remembers what should be in sight, and goes there again whenever lines have moved: at first
+    where the sides part (or the first label), later where its reader has gone.
+    """
 
     DEFAULT_CSS = """
     TokenPane {
@@ -20,13 +41,25 @@ class TokenPane(VerticalScroll, can_focus=False):
         border-title-style: bold;
         padding: 0 1;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
         &:focus-within { border-top: solid $primary; }
     }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    class Scrolled(Message):
+        """The reader has scrolled."""
+
+        def __init__(self, pane: "TokenPane") -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, side: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self.tokens = TokenView()
+        self.tokens = TokenView(side)
+        self._opening = 0
+        self._kept: Anchor | None = None
+        self._settling = False
+        self._settled_for: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The tokens, alone."""
@@ -37,19 +70,82 @@ class TokenPane(VerticalScroll, can_focus=False):
         sequence: TokenSequence | None,
         title: Content,
         *,
+        opening: int = 0,
         shared_prefix: int = 0,
         diverges: bool = False,
         limit: int = 0,
+        probabilities: tuple[float, ...] = (),
     ) -> None:
-        """Show a sequence under a title, from its top, or from where it differs if that is out of sight."""
+        """Show a sequence under a title, from its top, or from the token `opening` if that would be out of sight."""
         self.border_title = title
-        self.tokens.show(sequence, shared_prefix=shared_prefix, diverges=diverges, limit=limit)
-        self.scroll_to(y=0, animate=False, immediate=True)
-        if diverges:
-            self.call_after_refresh(self._reveal, sequence, shared_prefix)
+        self.tokens.show(
+            sequence, shared_prefix=shared_prefix, diverges=diverges, limit=limit, probabilities=probabilities
+        )
+        self._opening = min(opening, len(sequence.ids) - 1) if sequence else 0
+        self._kept = None
+        self.settle()
 
-    def _reveal(self, sequence: TokenSequence | None, token: int) -> None:
-        if self.tokens.sequence is sequence and sequence is not None and self.size.height > 0:
-            line = self.tokens.line_of(min(token, len(sequence.ids) - 1))
-            if line > self.size.height * 2 // 3:
-                self.scroll_to(y=max(line - self.size.height // 3, 0), animate=False, immediate=True)
+    def settle(self) -> None:
+        """Scroll to what should be in sight, as far as its line is known by now."""
+        token = self._kept.token if self._kept else self._opening
+        height = self.size.height
+        line = self.tokens.line_of(token) if self.tokens.sequence and height else None
+        if line is None:
+            return
+        if self._kept is None:
+            self._place(0 if line < height // 2 else line - max(height // 4, 1))
+        elif self._kept.below is not None:
+            self._place(line - min(self._kept.below, height - 1))
+        else:
+            before, context = round(self.scroll_y), min(self._kept.context, (height - 1) // 2)
+            top = max(min(max(before, line + context + 1 - height), line - context), 0)
+            if self._is_settled:
+                self._kept = Anchor(token, line - top)
+            self._place(top)
+            if top != before:
+                self.post_message(self.Scrolled(self))
+
+    def follow(self, y: float) -> None:
+        """Stand where the other pane stands."""
+        self._place(y)
+        self._hold()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Where a reader scrolls to is where the pane is to stand; that lines have moved under it is not scrolling."""
+        super().watch_scroll_y(old_value, new_value)
+        if not self._settling and self._is_settled:
+            self._hold()
+            self.post_message(self.Scrolled(self))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Heights have changed."""
+        self.settle()
+
+    def on_token_view_laid_out(self, event: TokenView.LaidOut) -> None:
+        """Lines have come or moved."""
+        event.stop()
+        self.settle()
+
+    def on_token_view_sought(self, event: TokenView.Sought) -> None:
+        """The cursor has gone to another token."""
+        event.stop()
+        self._kept = Anchor(self.tokens.cursor, context=event.context)
+        self.settle()
+
+    @property
+    def _is_settled(self) -> bool:
+        return self._settled_for == self._geometry()
+
+    def _geometry(self) -> tuple[object, ...]:
+        return self.tokens.laid_out_for, self.tokens.lines, self.size, self.virtual_size, self.container_size
+
+    def _place(self, y: float) -> None:
+        self._settling = True
+        self.scroll_to(y=max(y, 0), animate=False, immediate=True, force=True)
+        self._settling = False
+        self._settled_for = self._geometry()
+
+    def _hold(self) -> None:
+        token = self.tokens.token_on(round(self.scroll_y))
+        if token != GAP:
+            self._kept = Anchor(token, 0)

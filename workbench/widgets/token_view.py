@@ -7,7 +7,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -15,9 +14,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.encode.encoding import MASKED, TokenSequence
-from workbench.widgets.token_layout import GAP, Fragment, Layout, View
+from workbench.widgets.token_layout import GAP, Fragment, Layout, Line, View, line_mark, steps_width
 from workbench.widgets.token_marks import Marks, marks_of
-from workbench.widgets.token_palette import Palette
+from workbench.widgets.token_palette import BADGES, Depth, TokenPalette
 
 FIRST_LINES = 300
 """Lines laid out before the first paint: more than any screen has."""
@@ -26,74 +25,30 @@ MORE_LINES = 400
 
 
 class TokenView(Widget, can_focus=True):
-    """Paints a token sequence at its full height; put it in a VerticalScroll.
+    """Paints a token sequence at its full height; put it in a TokenPane, which scrolls it.
 
     Only the lines in sight are painted, and a very long sequence is laid out piece by piece while the screen goes on.
+    `side` names the side of a pair that it shows. A `partner` is the other side beside it, and as tall.
     """
 
     BINDING_GROUP_TITLE = "Tokens"
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"tokens--{name}"
-        for name in (
-            *("template", "system", "user", "assistant", "tool", "prompt", "answer", "step", "separator"),
-            *("shade", "special", "shared", "masked", "lost", "carrier", "newline", "gap", "under", "gutter"),
-            *("cursor", "cursor-blurred", "hover", "match", "blank"),
-            *("diverges", "pooled", "cut", "right", "wrong", "soft", "unjudged"),
-        )
-    }
-    DEFAULT_CSS = """
-    TokenView {
-        height: auto;
-        width: 1fr;
-        & > .tokens--template { color: $foreground; text-opacity: 55%; }
-        & > .tokens--system { color: $secondary; }
-        & > .tokens--user { color: $chosen 75%; }
-        & > .tokens--prompt { color: $chosen 75%; }
-        & > .tokens--tool { color: $warning; }
-        & > .tokens--assistant { color: $foreground; }
-        & > .tokens--answer { color: $foreground; }
-        & > .tokens--step { color: $foreground; }
-        & > .tokens--separator { color: $special; }
-        & > .tokens--shade { background: $foreground 9%; }
-        & > .tokens--special { color: $special; text-style: italic; }
-        & > .tokens--shared { text-opacity: 72%; }
-        & > .tokens--masked { text-opacity: 70%; }
-        & > .tokens--lost { color: $cut; text-opacity: 70%; text-style: strike; }
-        & > .tokens--carrier { text-style: bold underline; }
-        & > .tokens--newline { text-opacity: 45%; }
-        & > .tokens--gap { text-opacity: 40%; text-style: italic; }
-        & > .tokens--under { color: $foreground; text-opacity: 60%; }
-        & > .tokens--blank { color: $foreground; }
-        & > .tokens--gutter { color: $foreground; text-opacity: 45%; }
-        & > .tokens--hover { background: $primary 30%; }
-        & > .tokens--match { background: $warning; color: $background; text-style: bold; }
-        & > .tokens--cursor { background: $foreground; color: $background; text-style: bold; }
-        & > .tokens--cursor-blurred { background: $foreground 35%; }
-        & > .tokens--diverges { background: $special; color: $background; text-style: bold; }
-        & > .tokens--pooled { background: $pooled; color: $background; text-style: bold; }
-        & > .tokens--cut { background: $cut; color: $background; text-style: bold; }
-        & > .tokens--right { background: $positive; color: $background; text-style: bold; }
-        & > .tokens--wrong { background: $negative; color: $background; text-style: bold; }
-        & > .tokens--soft { background: $foreground; color: $background; text-style: bold; }
-        & > .tokens--unjudged { background: $foreground 12%; color: $foreground; text-opacity: 70%; }
-    }
-    """
+    DEFAULT_CSS = "TokenView { height: auto; width: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "move(-1)", "Previous token", show=False, id="token.previous"),
         Binding("right,l", "move(1)", "Next token", show=False, id="token.next"),
-        Binding("up", "move_line(-1)", "Line up", show=False, id="token.up"),
-        Binding("down", "move_line(1)", "Line down", show=False, id="token.down"),
-        Binding("pageup", "move_page(-1)", "Page up", show=False, id="token.page-up"),
-        Binding("pagedown,space", "move_page(1)", "Page down", show=False, id="token.page-down"),
-        Binding("home", "move_to(0)", "First token", show=False, id="token.first"),
-        Binding("end", "move_to(-1)", "Last token", show=False, id="token.last"),
+        Binding("up,k", "move_line(-1)", "Line up", show=False, id="token.up"),
+        Binding("down,j", "move_line(1)", "Line down", show=False, id="token.down"),
+        Binding("pageup,ctrl+b", "move_page(-1)", "Page up", show=False, id="token.page-up"),
+        Binding("pagedown,space,ctrl+f", "move_page(1)", "Page down", show=False, id="token.page-down"),
+        Binding("home,circumflex_accent", "move_to(0)", "First token", show=False, id="token.first"),
+        Binding("end,dollar_sign", "move_to(-1)", "Last token", show=False, id="token.last"),
         Binding("full_stop", "landmark(1)", "Next mark", show=False, id="token.next-mark"),
         Binding("comma", "landmark(-1)", "Previous mark", show=False, id="token.previous-mark"),
     ]
 
-    view: reactive[View] = reactive(View.TOKENS, layout=True)
-    whitespace: reactive[bool] = reactive(False, layout=True)
+    view: reactive[View] = reactive(View.TOKENS)
+    whitespace: reactive[bool] = reactive(False)
     cursor: reactive[int] = reactive(0)
     hover: reactive[int] = reactive(GAP)
     match: reactive[tuple[int, int]] = reactive((0, 0))
@@ -109,54 +64,97 @@ class TokenView(Widget, can_focus=True):
             """The view whose cursor moved."""
             return self.view
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    @dataclass
+    class LaidOut(Message):
+        """Lines have come, or stand elsewhere than before."""
+
+        view: "TokenView"
+
+    @dataclass
+    class Sought(Message):
+        """The cursor has gone to a token that should be in sight, with `context` lines around it."""
+
+        view: "TokenView"
+        context: int
+
+    def __init__(self, side: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self.side = side
         self.sequence: TokenSequence | None = None
+        self.partner: TokenView | None = None
         self._marks: Marks | None = None
         self._shared = 0
+        self._own = b""
         self._carriers: frozenset[int] = frozenset()
         self._layout: Layout | None = None
-        self._laid_out_for: tuple[object, ...] = ()
+        self.laid_out_for: tuple[object, ...] = ()
+        """What the lines were laid out for: another sequence, view or width gives another."""
         self._extending = False
-        self._palette = Palette(self)
+        self._palette = TokenPalette(self)
 
     def show(
-        self, sequence: TokenSequence | None, *, shared_prefix: int = 0, diverges: bool = False, limit: int = 0
+        self,
+        sequence: TokenSequence | None,
+        *,
+        shared_prefix: int = 0,
+        diverges: bool = False,
+        limit: int = 0,
+        probabilities: tuple[float, ...] = (),
     ) -> None:
         """Show a sequence (None: nothing). The first `shared_prefix` tokens are those of the other side too.
 
-        With `diverges` the token after them is marked, and with `limit` the first token beyond it. The cursor goes to
-        where the reward is read, to the first label, or to the start.
+        With `diverges` the token after them is marked, and with `limit` the first token beyond it; `probabilities`
+        stand beside the labels. The cursor goes to where the reward is read, to the first label, or to the start.
         """
         self.sequence = sequence
         self._shared = shared_prefix
-        self._marks = marks_of(sequence, shared_prefix if diverges else -1, limit) if sequence else None
+        self._own = b""
+        divergence = shared_prefix if diverges else -1
+        self._marks = marks_of(sequence, divergence, limit, probabilities) if sequence else None
         self._carriers = frozenset(
             [i for i, label in enumerate(sequence.labels) if label != MASKED] if sequence else []
         )
-        self._laid_out_for = ()
+        self.laid_out_for = ()
         self.match = (0, 0)
         self.hover = GAP
         self.set_reactive(TokenView.cursor, self._first_cursor())
         self.refresh(layout=True)
         self.post_message(self.Moved(self))
 
+    def mark_own(self, own: bytes) -> None:
+        """Mark the tokens that stand on this side only: a 1 for each of them."""
+        self._own = own
+        self.refresh()
+
     @property
     def landmarks(self) -> tuple[int, ...]:
         """The tokens that carry a mark, in order."""
         return self._marks.landmarks if self._marks else ()
 
-    def line_of(self, token: int) -> int:
-        """The line on which a token begins."""
-        return self._layout.reach(token) if self._layout else 0
+    @property
+    def lines(self) -> int:
+        """The lines laid out so far."""
+        return len(self._layout.lines) if self._layout and self.sequence else 0
+
+    def line_of(self, token: int) -> int | None:
+        """The line on which a token begins; None while that is not known."""
+        layout = self._layout
+        if layout is None or self.laid_out_for != self._wanted(self.size.width) or not layout.reached(token):
+            return None
+        return layout.reach(token)
+
+    def token_on(self, line: int) -> int:
+        """The first token on a line (GAP: none)."""
+        return self._layout.token_at(line, 0) if self._layout else GAP
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """All there is."""
         return container.width
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """The lines laid out so far."""
-        return max(len(self._laid_out(width).lines), 1) if self.sequence else 1
+        """The lines laid out so far, or the partner's, if these are more."""
+        own = len(self._laid_out(width).lines) if self.sequence else 0
+        return max(own, self.partner.lines if self.partner else 0, 1)
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
@@ -168,13 +166,10 @@ class TokenView(Widget, can_focus=True):
         if y >= len(layout.lines):
             return Strip.blank(width, base)
         line = layout.lines[y]
-        segments: list[Segment] = []
-        if layout.gutter:
-            mark = line.gutter.rjust(layout.gutter - 2)
-            segments.append(Segment(f"{mark}│ " if mark.strip() else f"{mark}┆ ", self._palette("tokens--gutter")))
-        used = layout.gutter
+        segments = [self._ruler(line)]
+        used = self._ruler_width
         for fragment in line.fragments:
-            segments.append(Segment(fragment.text, self._style(fragment)))
+            segments.append(self._segment(fragment))
             used += fragment.cells
         if used < width:
             segments.append(Segment(" " * (width - used), base))
@@ -197,7 +192,7 @@ class TokenView(Widget, can_focus=True):
             self._go(token if token >= 0 else len(self.sequence.ids) + token)
 
     def action_move_line(self, by: int) -> None:
-        """Go to the token above or below; beyond the ends the pane scrolls."""
+        """Go to the token above or below."""
         self._go_lines(by)
 
     def action_move_page(self, by: int) -> None:
@@ -218,16 +213,7 @@ class TokenView(Widget, can_focus=True):
         """Put the cursor on a found stretch of tokens and highlight it."""
         self.match = (start, stop)
         self._go(start)
-        self.scroll_to_token(start)
-
-    def scroll_to_token(self, token: int, context: int = 2) -> None:
-        """Bring a token into sight, with some lines of context."""
-        pane = self.parent
-        if isinstance(pane, VerticalScroll) and self._layout is not None:
-            line = self.line_of(token)
-            self._refit()
-            top = max(line - context, 0)
-            pane.scroll_to_region(Region(0, top, 1, line + context + 1 - top), animate=False, force=True)
+        self.post_message(self.Sought(self, 2))
 
     def _go(self, token: int) -> None:
         if self.sequence and self.sequence.ids:
@@ -235,7 +221,7 @@ class TokenView(Widget, can_focus=True):
 
     def _go_lines(self, by: int) -> None:
         layout = self._layout
-        if layout is None or not layout.lines:
+        if layout is None or not layout.lines or not layout.reached(self.cursor):
             return
         line = layout.reach(self.cursor)
         column = layout.column_of(self.cursor, line)
@@ -251,23 +237,20 @@ class TokenView(Widget, can_focus=True):
             by = 1 if by > 0 else -1
 
     def watch_cursor(self, before: int, now: int) -> None:
-        """Repaint the lines concerned, keep the cursor in sight, and tell."""
-        if self._layout is None:
-            return
+        """Repaint the lines concerned, ask for the cursor to be in sight, and tell."""
         self._repaint(before)
         self._repaint(now)
-        self.scroll_to_token(now, context=1)
+        self.post_message(self.Sought(self, 1))
         self.post_message(self.Moved(self))
 
     def watch_hover(self, before: int, now: int) -> None:
         """Repaint the lines concerned."""
-        if self._layout is not None:
-            self._repaint(before)
-            self._repaint(now)
+        self._repaint(before)
+        self._repaint(now)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Light the token under the pointer."""
-        self.hover = self._layout.token_at(event.y, event.x) if self._layout else GAP
+        self.hover = self._token_under(event)
 
     def on_leave(self) -> None:
         """No token is pointed at."""
@@ -275,7 +258,7 @@ class TokenView(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the token under the pointer."""
-        if self._layout and (token := self._layout.token_at(event.y, event.x)) != GAP:
+        if (token := self._token_under(event)) != GAP:
             self._go(token)
 
     def on_focus(self) -> None:
@@ -287,30 +270,55 @@ class TokenView(Widget, can_focus=True):
         """The cursor rests."""
         self._repaint(self.cursor)
 
+    def _token_under(self, event: events.MouseEvent) -> int:
+        return self._layout.token_at(event.y, event.x - self._ruler_width) if self._layout and self.sequence else GAP
+
     # -- layout
 
+    def watch_view(self) -> None:
+        """The tokens stand elsewhere now."""
+        self.refresh(layout=True)
+
+    def watch_whitespace(self) -> None:
+        """The tokens stand elsewhere now."""
+        self.refresh(layout=True)
+
+    def on_resize(self) -> None:
+        """All that was laid out by now has its place."""
+        self.post_message(self.LaidOut(self))
+
+    @property
+    def _ruler_width(self) -> int:
+        return (steps_width(self.sequence) if self.sequence else 0) + 2
+
+    def _wanted(self, width: int) -> tuple[object, ...]:
+        return id(self.sequence), self.view, width, self.whitespace
+
     def _laid_out(self, width: int) -> Layout:
-        wanted = (id(self.sequence), self.view, width, self.whitespace)
-        if self._layout is None or self._laid_out_for != wanted:
+        if self._layout is None or self.laid_out_for != self._wanted(width):
             assert self.sequence is not None and self._marks is not None
             view = View.TOKENS if self.view is View.RAW else self.view
-            self._layout = Layout(self.sequence, self._marks, view, width, self.whitespace)
-            self._laid_out_for = wanted
+            self._layout = Layout(self.sequence, self._marks, view, width - self._ruler_width, self.whitespace)
+            self.laid_out_for = self._wanted(width)
             self._layout.extend(FIRST_LINES)
+            # Where the height stays what it was, no resize tells that lines have moved.
+            self.call_after_refresh(self._announce)
         if not self._layout.complete and not self._extending:
             self._extending = True
-            self.set_timer(0.005, self._extend)
+            self.set_timer(0.001, self._extend)
         return self._layout
 
     def _extend(self) -> None:
         self._extending = False
         if self._layout is not None and not self._layout.complete:
             self._layout.extend(MORE_LINES)
-            self._refit()
-
-    def _refit(self) -> None:
-        if self._layout is not None and len(self._layout.lines) != self.size.height:
             self.refresh(layout=True)
+            self._announce()
+
+    def _announce(self) -> None:
+        if self.partner is not None and self.partner.size.height < self.lines:
+            self.partner.refresh(layout=True)
+        self.post_message(self.LaidOut(self))
 
     def _repaint(self, token: int) -> None:
         layout, sequence = self._layout, self.sequence
@@ -330,31 +338,60 @@ class TokenView(Widget, can_focus=True):
 
     # -- style
 
+    def _ruler(self, line: Line) -> Segment:
+        assert self.sequence is not None
+        kind, sign = line_mark(self.sequence, line, self._shared)
+        if kind == "own":
+            kind = self.side or "shared"
+        return Segment(f"{line.gutter:>{self._ruler_width - 2}}{sign} ", self._palette(f"ruler-{kind}"))
+
+    def _segment(self, fragment: Fragment) -> Segment:
+        if fragment.kind not in BADGES:
+            return Segment(fragment.text, self._style(fragment))
+        text = fragment.text
+        if self._palette.depth is not Depth.FULL and text.startswith(" ") and text.strip():
+            # There is no ground to set our words off from the row's: brackets do.
+            words = text.strip()
+            text = f"[{words}]".ljust(len(text))
+        return Segment(text, self._palette(fragment.kind))
+
     def _style(self, fragment: Fragment) -> Style:
         token, sequence = fragment.token, self.sequence
         assert sequence is not None
         if token == GAP:
-            return self._palette("tokens--gap")
+            return self._palette("gap")
         if fragment.kind not in ("token", "under", "newline"):
-            return self._palette(f"tokens--{fragment.kind}")
+            return self._palette(fragment.kind)
         carrier = token in self._carriers or token == sequence.pooled
         cursor = self._is_cursor(token)
-        chosen = (
-            (sequence.parts[token].value, True),
-            ("special", sequence.special[token]),
-            ("shade", token % 2 == 1 and self.view is not View.TEXT),
-            ("shared", token < self._shared and not cursor),
-            ("masked", bool(self._carriers) and not carrier and not cursor),
-            ("lost", not sequence.kept_start <= token < sequence.kept_end),
-            ("carrier", carrier and fragment.kind == "token"),
-            ("newline", fragment.kind == "newline" and not cursor),
-            ("under", fragment.kind == "under"),
-            ("hover", token == self.hover),
-            ("match", self.match[0] <= token < self.match[1]),
-            ("cursor", cursor and self.has_focus),
-            ("cursor-blurred", cursor and not self.has_focus),
-        )
-        return self._palette(*[f"tokens--{name}" for name, applies in chosen if applies])
+        kept = sequence.kept_start <= token < sequence.kept_end
+        kinds = [sequence.parts[token].value]
+        if sequence.special[token]:
+            kinds.append("special")
+        if token < self._shared:
+            if not cursor:
+                kinds.append("shared")
+        elif self._own and self._own[token] and kept:
+            kinds.append(f"own-{self.side}")
+        if token % 2 and self.view is not View.TEXT:
+            kinds.append("shade")
+        if self._carriers and not carrier and not cursor:
+            kinds.append("masked")
+        if not kept:
+            kinds.append("lost")
+        if carrier and fragment.kind == "token":
+            kinds.append("carrier")
+        if fragment.kind == "under":
+            kinds.append("under")
+        elif fragment.kind == "newline" and not cursor:
+            kinds.append("newline")
+        if token == self.hover:
+            kinds.append("hover")
+        if self.match[0] <= token < self.match[1]:
+            kinds.append("match")
+        if cursor:
+            kinds.append("cursor" if self.has_focus else "cursor-blurred")
+        return self._palette(*kinds)
 
     def _is_cursor(self, token: int) -> bool:
         if token == self.cursor:

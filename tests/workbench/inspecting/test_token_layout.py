@@ -87,14 +87,14 @@ def test_text_that_no_token_holds_is_shown_as_such():
 def test_marks_stand_at_their_tokens():
     sequence = sequence_from(["same", " this", " that", " lost"], kept_end=3, pooled=2)
     assert texts(lines_of(sequence, width=90, divergence=1)) == [
-        "same ◆ differs  this that ▲ reward read here  cut: 1 tokens lost  lost"
+        "same ◆ differs  this that ▲ reward read here  cut: 1 token lost (1 answer)  lost"
     ]
 
 
 def test_a_label_stays_on_the_line_of_its_token():
     labels = [MASKED, MASKED, 1]
     sequence = sequence_from(["aaaaaaa", " bbbb", "\n"], steps=[0, 0, 0], labels=labels)
-    assert texts(lines_of(sequence, View.TOKENS, width=18)) == ["aaaaaaa", " bbbb⏎ ✓1"]
+    assert texts(lines_of(sequence, View.TOKENS, width=14)) == ["aaaaaaa", " bbbb⏎ ✓1"]
 
 
 def test_each_step_begins_a_line_with_its_number():
