@@ -156,7 +156,7 @@ def side_title(name: str, sequence: TokenSequence | None) -> Content:
         return Content(f"{name} · no tokens")
     kept = sequence.kept_end - sequence.kept_start
     whole = len(sequence.ids)
-    count = f"{whole:,} tokens" if kept == whole else f"{kept:,} of {whole:,} tokens"
+    count = f"{whole:,} tokens" + (f", {whole - kept:,} cut" if kept < whole else "")
     title = f"{name} · {count}"
     if 0 <= sequence.pooled < whole:
         title += f" · ▲ reward at {sequence.pooled} {quoted(shown(sequence, sequence.pooled))}"

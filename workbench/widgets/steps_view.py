@@ -97,6 +97,6 @@ def steps_title(row: RowView | None) -> Content:
         "lost to the cut": len(labels) - len(kept),
     }
     number, whole = sequence.kept_end - sequence.kept_start, len(sequence.ids)
-    tokens = f"{whole:,} tokens" if number == whole else f"{number:,} of {whole:,} tokens"
+    tokens = f"{whole:,} tokens" + (f", {whole - number:,} cut" if number < whole else "")
     words = "  ".join(f"{count} {name}" for name, count in counts.items() if count)
     return Content(f"{len(labels)} steps: {words or 'none'} · {tokens}")

@@ -97,7 +97,7 @@ def _facts(facts: list[tuple[str, str, str]]) -> Content:
 def _origin(sequence: TokenSequence, token: int) -> str:
     field = sequence.fields[token]
     if not field:
-        return "no column: the template or the separator writes it"
+        return "no column of the row"
     start = sequence.field_starts[token]
     end = start + sequence.ends[token] - sequence.starts[token]
     return f"column {visible(field)}, characters {start:,}-{end:,}"

@@ -12,6 +12,8 @@ from workbench.widgets.token_layout import cells_of
 from workbench.widgets.token_marks import CUT, OWN, SHARED, UNJUDGED, label_badge, step_labels
 from workbench.widgets.token_palette import TokenPalette
 
+LOST = f"{CUT} cut: never seen"
+
 
 class Entry(NamedTuple):
     """A look (the kinds laid over each other), and what it means."""
@@ -59,11 +61,11 @@ def pair_legend(sides: Sequence[TokenSequence], shared: int, words: tuple[int, i
     entries = []
     if shared:
         entries.append(Entry(("template", "shared"), f"{SHARED} same on both sides"))
-    if words is not None and any(words):
-        entries.append(Entry(("answer", "own-chosen"), f"{OWN} {_words(words[0])} only in chosen"))
-        entries.append(Entry(("answer", "own-rejected"), f"{OWN} {_words(words[1])} only in rejected"))
     if any(_is_cut(side) for side in sides):
-        entries.append(Entry(("answer", "lost"), f"{CUT} cut: the model never sees it"))
+        entries.append(Entry(("answer", "lost"), LOST))
+    for side, count in zip(("chosen", "rejected"), words or (), strict=False):
+        if count:
+            entries.append(Entry(("answer", f"own-{side}"), f"{OWN} {_words(count)} of {side} only"))
     if any(any(side.special) for side in sides):
         entries.append(Entry(("template", "special"), "special token"))
     return entries
@@ -82,7 +84,7 @@ def steps_legend(sequence: TokenSequence) -> list[Entry]:
     if MASKED in labels:
         entries.append(Entry(("unjudged",), f" {UNJUDGED} not judged "))
     if _is_cut(sequence):
-        entries.append(Entry(("step", "lost"), f"{CUT} cut: the model never sees it"))
+        entries.append(Entry(("step", "lost"), LOST))
     if any(sequence.special):
         entries.append(Entry(("template", "special"), "special token"))
     return entries

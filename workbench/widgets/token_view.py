@@ -133,8 +133,9 @@ class TokenView(Widget, can_focus=True):
 
     @property
     def lines(self) -> int:
-        """The lines laid out so far."""
-        return len(self._layout.lines) if self._layout and self.sequence else 0
+        """The lines laid out so far for the sequence and the view that it shows."""
+        current = self.sequence and self.laid_out_for == self._wanted(self.size.width)
+        return len(self._layout.lines) if self._layout and current else 0
 
     def line_of(self, token: int) -> int | None:
         """The line on which a token begins; None while that is not known."""
@@ -316,8 +317,11 @@ class TokenView(Widget, can_focus=True):
             self._announce()
 
     def _announce(self) -> None:
-        if self.partner is not None and self.partner.size.height < self.lines:
-            self.partner.refresh(layout=True)
+        if self.partner is not None:
+            height = max(self.lines, self.partner.lines, 1)
+            for view in (self, self.partner):
+                if view.size.height != height:
+                    view.refresh(layout=True)
         self.post_message(self.LaidOut(self))
 
     def _repaint(self, token: int) -> None:
