@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from engine.events.alarms import LN_2
 from workbench.run_history import RunHistory
-from workbench.widgets.plot import Curve, Plot, Reference
+from workbench.widgets.plot import COLOURS, Curve, Plot, Reference
+from workbench.widgets.series import Series
 
 LABELS = {
     "reward_mean": "reward mean",
@@ -24,6 +25,10 @@ LABELS = {
     "f1_error": "F1 of errors",
     "majority_baseline": "majority",
     "positive_rate": "positive rate",
+    "data_time": "waiting for data",
+    "host_memory_gib": "host memory GiB",
+    "gpu_memory_gib": "GPU memory GiB",
+    "ties": "ties",
 }
 """How a metric is called on screen, where not by its name with spaces."""
 
@@ -49,7 +54,12 @@ _STEPS = (
     ("tokens_per_second",),
     ("positive_rate",),
 )
+_LATER = (("gpu_memory_gib",), ("host_memory_gib",), ("step_time", "data_time"))
+_SMOOTH = ("learning_rate", "gpu_memory_gib", "host_memory_gib")
 _REFERENCES_ONLY = ("majority_baseline", "length_baseline")
+_BY_POSITION = "step_accuracy/"
+_AFTER_REWARDS = 4
+"""How many charts come before the histograms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +78,9 @@ def label_of(metric: str) -> str:
 def panels(history: RunHistory) -> list[Plot]:
     """The charts of one run: training and evaluation together, what matters most first; nothing is left out."""
     steps = history.start is not None and history.start.model_kind == "steps"
-    known = _STEPS if steps else _PAIR
-    rest = _rest([history], known)
+    known = (*(_STEPS if steps else _PAIR), *_LATER)
     plots = []
-    for number, metrics in enumerate((*known, *rest)):
+    for number, metrics in enumerate((*known, *_rest([history], known))):
         curves = [
             Curve("train" if len(metrics) == 1 else label_of(name), history.train[name], colour)
             for colour, name in zip((0, 1), metrics, strict=False)
@@ -80,8 +89,59 @@ def panels(history: RunHistory) -> list[Plot]:
         if len(metrics) == 1 and metrics[0] in history.evals:
             curves.append(Curve("eval", history.evals[metrics[0]], 1, marks=True))
         if curves or number < 2:
-            title = "rewards" if "chosen_reward" in metrics else label_of(metrics[0])
+            title = _TITLES.get(metrics, label_of(metrics[0]))
             plots.append(_plot(title, metrics[0], curves, steps, history))
+    return [*plots[:_AFTER_REWARDS], *_histograms(history, steps), *_positions(history), *_subsets(history),
+            *plots[_AFTER_REWARDS:]]  # fmt: skip
+
+
+_TITLES = {("chosen_reward", "rejected_reward"): "rewards", ("step_time", "data_time"): "seconds a step"}
+
+
+def _histograms(history: RunHistory, steps: bool) -> list[Plot]:
+    """How both sides' rewards (for steps: P(right)) lie over time, in training and in evaluation."""
+    title = "P(right)" if steps else "rewards"
+    return [
+        Plot(f"{title} in {'training' if split == 'train' else 'evaluation'}", spread=history.spreads[split])
+        for split in ("train", "eval")
+        if split in history.spreads
+    ]
+
+
+def _positions(history: RunHistory) -> list[Plot]:
+    """The latest accuracy of each row's first judged step, of its second, and so on."""
+    curves = []
+    for colour, (name, latest) in enumerate((("train", history.latest), ("eval", history.latest_eval))):
+        series = Series(("position",))
+        for metric, value in latest.items():
+            if metric.startswith(_BY_POSITION):
+                series.append(int(metric.removeprefix(_BY_POSITION).removesuffix("+")), value)
+        if len(series):
+            curves.append(Curve(name, series, colour, marks=True))
+    if not curves:
+        return []
+    half = (Reference(0.5, "chance"),)
+    return [
+        Plot("accuracy of the nth step", tuple(curves), half, "position", own_axis=True, smoothing=1, limits=(0.0, 1.0))
+    ]
+
+
+def _subsets(history: RunHistory) -> list[Plot]:
+    """The subsets of the held-out rows, for each metric the worst of them: as many as there are colours."""
+    found: dict[str, list[str]] = {}
+    for name in history.evals:
+        metric, slash, _ = name.partition("/")
+        if slash and not name.startswith(_BY_POSITION):
+            found.setdefault(metric, []).append(name)
+    plots = []
+    for metric, names in found.items():
+        worst = sorted(names, key=lambda name: (history.latest_eval.get(name) or 0.0) * (-1 if metric == "loss" else 1))
+        curves = [
+            Curve(name.partition("/")[2], history.evals[name], colour, marks=True)
+            for colour, name in enumerate(worst[:COLOURS])
+        ]
+        of = f"worst {COLOURS} subsets" if len(names) > COLOURS else "by subset"
+        plots.append(Plot(f"eval {label_of(metric)}, {of}", tuple(curves), limits=_limits(metric)))
     return plots
 
 
@@ -121,11 +181,15 @@ def _plot(title: str, metric: str, curves: Iterable[Curve], steps: bool, history
         references = (Reference(0.5, "chance"),)
     elif metric in ("margin", "chosen_reward"):
         references = (Reference(0.0, "0"),)
-    limits = (0.0, 1.0) if metric in _FRACTIONS else (-math.inf, math.inf)
-    return Plot(title, tuple(curves), references, limits=limits)
+    smoothing = 1 if metric in _SMOOTH else None
+    return Plot(title, tuple(curves), references, limits=_limits(metric), smoothing=smoothing)
+
+
+def _limits(metric: str) -> tuple[float, float]:
+    return (0.0, 1.0) if metric in _FRACTIONS else (-math.inf, math.inf)
 
 
 def _rest(histories: Iterable[RunHistory], known: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     shown = {name for metrics in known for name in metrics} | set(_REFERENCES_ONLY)
     names = dict.fromkeys(name for history in histories for name in (*history.train, *history.evals))
-    return [(name,) for name in names if name not in shown]
+    return [(name,) for name in names if name not in shown and "/" not in name]

@@ -1,19 +1,28 @@
 """What can be done to a run, with the questions that are asked before it is done."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.error import EngineError
 from engine.runs.folder import RunFolder
 from engine.runs.launch import launch
 from engine.runs.remove import remove_run
-from engine.runs.stop import kill, stop
+from engine.runs.stop import PATIENCE, clean_up, kill, stop
 from workbench.screen_text import visible
 from workbench.screens.dialog import Question
 
 if TYPE_CHECKING:
     from workbench.app import WorkbenchApp
+
+Result = TypeVar("Result")
+
+
+_KILL = (
+    f"Kill sends SIGTERM to all its processes, which asks them to save and end, and after {PATIENCE:.0f} seconds "
+    "SIGKILL to those that are left: what was learned since the last checkpoint is lost then."
+)
 
 
 async def ask_to_stop(app: "WorkbenchApp", folder: Path) -> None:
@@ -21,28 +30,47 @@ async def ask_to_stop(app: "WorkbenchApp", folder: Path) -> None:
     answer = await app.push_screen_wait(
         Question(
             f"Stop {visible(folder.name)}?",
-            "Stop and save finishes the step and writes a checkpoint; the run can be resumed from it.\n\n"
-            "Kill ends it now; what was learned since the last checkpoint is lost.",
+            "Stop and save finishes the step and writes a checkpoint; the run can be resumed from it.\n\n" + _KILL,
             (("save", "Stop and save"), ("kill", "Kill"), ("cancel", "Let it run")),
         )
     )
     if answer == "save":
         await _do(app, stop, folder)
     elif answer == "kill":
-        await _do(app, kill, folder)
+        await _kill(app, folder)
 
 
 async def ask_to_kill(app: "WorkbenchApp", folder: Path) -> None:
     """Ask whether to end the run now, and do it. Runs in a worker."""
     answer = await app.push_screen_wait(
-        Question(
-            f"Kill {visible(folder.name)}?",
-            "It ends now; what was learned since the last checkpoint is lost.",
-            (("cancel", "Let it run"), ("kill", "Kill")),
-        )
+        Question(f"Kill {visible(folder.name)}?", _KILL, (("cancel", "Let it run"), ("kill", "Kill")))
     )
     if answer == "kill":
-        await _do(app, kill, folder)
+        await _kill(app, folder)
+
+
+async def ask_to_clean_up(app: "WorkbenchApp", folder: Path, workers: Sequence[int]) -> None:
+    """Ask whether to end the processes that outlived the run's leader, and do it. Runs in a worker."""
+    count = len(workers)
+    many = "1 process" if count == 1 else f"{count} processes"
+    answer = await app.push_screen_wait(
+        Question(
+            f"Clean up after {visible(folder.name)}?",
+            f"The process that leads it is dead; {many} of it ({', '.join(map(str, workers))}) still live and may "
+            f"hold a GPU. They get SIGTERM, and after {PATIENCE:.0f} seconds SIGKILL. Its folder stays as it is.",
+            (("cancel", "Leave them"), ("clean", "End them")),
+        )
+    )
+    if answer == "clean":
+        await _do(app, clean_up, folder)
+
+
+async def _kill(app: "WorkbenchApp", folder: Path) -> None:
+    killed = await _do(app, kill, folder)
+    if killed is not None:
+        how = "was ended by SIGKILL" if killed.forced else "ended by itself when asked"
+        left = f"it can be resumed from {killed.checkpoint}" if killed.checkpoint else "it left no checkpoint"
+        app.notify(f"{visible(folder.name)} {how}; {left}.", markup=False)
 
 
 async def ask_to_delete(app: "WorkbenchApp", folder: Path) -> None:
@@ -60,17 +88,21 @@ async def ask_to_delete(app: "WorkbenchApp", folder: Path) -> None:
 
 async def resume(app: "WorkbenchApp", folder: Path) -> None:
     """Start the run again: from its last checkpoint, or from the beginning where there is none."""
-    run = RunFolder(folder)
-    if await _do(app, launch, folder):
-        checkpoints = await asyncio.to_thread(run.checkpoints)
+    if await _do(app, _launched, folder):
+        checkpoints = await asyncio.to_thread(RunFolder(folder).checkpoints)
         since = f"from {checkpoints[-1].name}" if checkpoints else "from the beginning: it had no checkpoint"
         app.notify(f"{visible(folder.name)} goes on {since}.", markup=False)
 
 
-async def _do(app: "WorkbenchApp", action, folder: Path) -> bool:  # type: ignore[no-untyped-def]
+def _launched(run: RunFolder) -> bool:
+    launch(run)
+    return True
+
+
+async def _do(app: "WorkbenchApp", action: Callable[[RunFolder], Result], folder: Path) -> Result | None:
+    """What the action gives; None where it could not be done, which is said."""
     try:
-        await asyncio.to_thread(action, RunFolder(folder))
+        return await asyncio.to_thread(action, RunFolder(folder))
     except EngineError as error:
         app.report_exception(error)
-        return False
-    return True
+        return None

@@ -8,11 +8,21 @@ from itertools import accumulate, groupby
 from statistics import median
 
 from engine.events.course import Course
-from engine.events.schema import Checkpoint, End, Eval, Event, FindingEvent, Metric, PhaseEvent, Record, Start
+from engine.events.schema import (
+    Checkpoint,
+    End,
+    Eval,
+    Event,
+    FindingEvent,
+    Histogram,
+    Metric,
+    PhaseEvent,
+    Record,
+    Start,
+)
+from workbench.widgets.plot import AXES
 from workbench.widgets.series import Series
-
-AXES = ("step", "tokens", "time", "epoch")
-"""What can lie along a chart: optimizer steps, tokens trained on, seconds of the run's own time, epochs."""
+from workbench.widgets.spread import Spread
 
 _ALONG = ("epoch", "tokens")
 
@@ -22,6 +32,7 @@ _PACE = 32
 @dataclass(slots=True)
 class RunHistory:
     """Everything a run has said so far. `train` and `evals` hold a series a metric; eval names lose their `eval_`.
+    `spreads` holds the histograms of each split.
 
     Time is the run's own: the hours between the end of one attempt and the start of the next do not count, and a
     clock that steps back stands still.
@@ -29,6 +40,7 @@ class RunHistory:
 
     train: dict[str, Series] = field(default_factory=dict)
     evals: dict[str, Series] = field(default_factory=dict)
+    spreads: dict[str, Spread] = field(default_factory=dict)
     latest: dict[str, float | None] = field(default_factory=dict)
     latest_eval: dict[str, float | None] = field(default_factory=dict)
     start: Start | None = None
@@ -82,6 +94,10 @@ class RunHistory:
         if isinstance(event, Eval):
             self._forget(self.evals, event.step)
             self._extend(self.evals, self.latest_eval, [(event, self.elapsed)], "eval_")
+        elif isinstance(event, Histogram):
+            spread = self.spreads.setdefault(event.split, Spread(AXES))
+            spread.cut_after("step", event.step - 1)
+            spread.append((event.step, self.tokens, self.elapsed, self.epoch), event)
         elif isinstance(event, PhaseEvent):
             if _begins_attempt(event):
                 self.end = None

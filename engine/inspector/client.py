@@ -42,11 +42,13 @@ class Inspector:
     """Asks the inspector process; `async with` starts it and ends it.
 
     A request is given up when the task that awaits it is cancelled. If the process dies, the requests under way are
-    answered by a Failure, and the next request starts it again; `restarts` counts that.
+    answered by a Failure, and the next request starts it again; `restarts` counts that. `checked` is the last preset
+    that was checked to its end, with its report.
     """
 
     def __init__(self, log: Path) -> None:
         self.restarts = 0
+        self.checked: tuple[PresetText, CheckReport] | None = None
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -118,6 +120,8 @@ class Inspector:
         async with contextlib.aclosing(self._replies(Check(preset))) as replies:
             async for reply in replies:
                 assert isinstance(reply, Progress | CheckReport | Failure)
+                if isinstance(reply, CheckReport) and reply.complete:
+                    self.checked = preset, reply
                 yield reply
 
     async def _ask(self, request: Request) -> Reply:

@@ -127,6 +127,7 @@ class StandInInspector:
 
     def __init__(self, total=12):
         self.total = total
+        self.checked = None
         self.failure = None
         self.asked = []
         self.restarts = 0

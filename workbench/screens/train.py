@@ -14,8 +14,9 @@ from engine.inspector.check_messages import CheckReport
 from engine.inspector.messages import Description, Failure, PresetText
 from engine.runs.folder import RunFolder, create_run
 from engine.runs.launch import launch
+from workbench.gpu_use import look_at_gpus
 from workbench.hardware import look_at_hardware
-from workbench.run_actions import ask_to_stop, resume
+from workbench.run_actions import ask_to_clean_up, ask_to_stop, resume
 from workbench.run_follower import TICK, Follower
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
@@ -24,7 +25,8 @@ from workbench.widgets.chart_grid import ChartGrid
 from workbench.widgets.plan_pane import PlanPane
 from workbench.widgets.run_view import RunView
 
-_LIVE = frozenset(("starting", "loading", "encoding", "training", "evaluating", "saving", "stopping"))
+GPUS_EVERY = 2.0
+"""Seconds between two looks at the GPUs while a run in view trains on them."""
 _AGAIN = frozenset(("stopped", "failed", "crashed"))
 
 
@@ -36,6 +38,9 @@ class TrainScreen(WorkbenchScreen):
         Binding("t", "launch", "Train", tooltip="Start a run of the open preset", id="train.launch"),
         Binding("s", "stop", "Stop", tooltip="Asks whether to save first", id="train.stop"),
         Binding("d", "detach", "Detach", tooltip="Leave; the run goes on", id="train.detach"),
+        Binding("d", "close", "Close", tooltip="Put the run away; Runs (6) has it", id="train.close"),
+        Binding("k", "clean_up", "Clean up", tooltip="End the processes that outlived the one that leads the run",
+                id="train.clean-up"),
         Binding("r", "resume", "Resume", tooltip="Go on from the last checkpoint", id="train.resume"),
         Binding("p", "plan", "Plan", tooltip="What the open preset would train", id="train.plan"),
         Binding("p", "watch", "Watch", tooltip="Back to the run", id="train.watch"),
@@ -71,6 +76,7 @@ class TrainScreen(WorkbenchScreen):
         """In view: look at the run again."""
         self._visible = True
         self._look_at_data()
+        self._watch_gpus()
         if self._follower is not None:
             self._follow(self._follower)
 
@@ -78,6 +84,7 @@ class TrainScreen(WorkbenchScreen):
         """Out of view: nothing is polled."""
         self._visible = False
         self.workers.cancel_group(self, "follow")
+        self.workers.cancel_group(self, "gpus")
 
     @property
     def run_view(self) -> RunView:
@@ -100,7 +107,13 @@ class TrainScreen(WorkbenchScreen):
 
     def _look_at_data(self) -> None:
         preset = self.workbench.session.preset_text
-        if self._visible and preset is not None and preset != self._known_for:
+        if not self._visible or preset is None:
+            return
+        checked = self.workbench.inspector.checked
+        if checked is not None and checked[0] == preset:
+            self._known, self._known_for = checked[1], preset
+            self.query_one(PlanPane).show(self.workbench.session, self._known, self._gpus)
+        elif preset != self._known_for:
             self._describe(preset)
 
     @work(group="describe", exclusive=True, exit_on_error=False)
@@ -172,19 +185,37 @@ class TrainScreen(WorkbenchScreen):
                 self.refresh_bindings()
             await asyncio.sleep(0.005 if news.more else TICK)
 
+    @work(group="gpus", exclusive=True, exit_on_error=False)
+    async def _watch_gpus(self) -> None:
+        """Ask how busy the GPUs are, as long as a run in view trains on them and there is somebody to ask."""
+        while True:
+            if self.watching and self.run_view.on_gpu and self.run_view.live:
+                gpus = await asyncio.to_thread(look_at_gpus)
+                if gpus is None:
+                    return
+                self.run_view.take_gpus(gpus)
+            await asyncio.sleep(GPUS_EVERY)
+
     @work(group="stop", exclusive=True, exit_on_error=False)
     async def action_stop(self) -> None:
         """Ask how to stop, and do it."""
         if self.run_view.folder is not None:
             await ask_to_stop(self.workbench, self.run_view.folder)
 
+    @work(group="stop", exclusive=True, exit_on_error=False)
+    async def action_clean_up(self) -> None:
+        """Ask, and end what outlived the run's leader."""
+        if self.run_view.folder is not None and self.run_view.status is not None:
+            await ask_to_clean_up(self.workbench, self.run_view.folder, self.run_view.status.workers)
+
     async def action_detach(self) -> None:
         """Leave the run to itself."""
-        live = self.run_view.state in _LIVE
-        name = self.run_view.name_of_run
+        self.notify(f"{visible(self.run_view.name_of_run)} goes on. Runs (6) has it.", markup=False)
+        await self.action_close()
+
+    async def action_close(self) -> None:
+        """Put the run away."""
         self.workbench.run_folder = None
-        if live:
-            self.notify(f"{name} goes on. Runs (6) has it.", markup=False)
         await self.workbench.action_go("runs")
 
     @work(group="launch", exclusive=True, exit_on_error=False)
@@ -245,12 +276,15 @@ class TrainScreen(WorkbenchScreen):
         if not self.is_mounted:
             return True
         state, watching = self.run_view.state, self.watching
+        live = self.run_view.live
         return {
             "launch": not watching and self.workbench.session.valid,
             "plan": watching,
             "watch": not watching and self.run_view.folder is not None and self.workbench.run_folder is not None,
-            "stop": watching and state in _LIVE,
-            "detach": watching,
+            "stop": watching and live and state != "orphaned",
+            "clean_up": watching and state == "orphaned",
+            "detach": watching and live,
+            "close": watching and not live,
             "resume": watching and state in _AGAIN,
             "log": watching,
             "remarks": watching and self.run_view.has_remarks,

@@ -1,8 +1,10 @@
 """A chart on the screen: draws a plot in the theme's colours; keys and mouse move a crosshair over it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -14,6 +16,8 @@ from textual.widget import Widget
 
 from workbench.widgets.plot import COLOURS, Frame, Plot, extent_of
 from workbench.widgets.plot_draw import draw
+from workbench.widgets.plot_spread import STRENGTHS, draw_spread
+from workbench.widgets.series import nearest
 
 _COMPONENTS = {
     "blank": "chart--plot",
@@ -127,8 +131,11 @@ class Chart(Widget, can_focus=True):
         self.redraw()
 
     def _draw(self, width: int, height: int) -> None:
-        self._frame = frame = draw(self._plot, width, height)
+        self._frame = frame = (draw if self._plot.spread is None else draw_spread)(self._plot, width, height)
         styles = {role: self.get_component_rich_style(name) for role, name in _COMPONENTS.items()}
+        if self._plot.spread is not None:
+            mixed = {role for row in frame.rows for _, role in row if role.startswith("mix-")}
+            styles |= {role: _mixed(role.removeprefix("mix-"), styles) for role in mixed}
         cursor = Style(bgcolor=self.get_component_rich_style("chart--cursor").bgcolor)
         self._strips = []
         for number, row in enumerate(frame.rows):
@@ -140,16 +147,23 @@ class Chart(Widget, can_focus=True):
                 strip = Strip.join([before, lit, after])
             self._strips.append(strip)
 
+    @property
+    def _places(self) -> Sequence[float]:
+        """Where the crosshair can stand: at the values of the first curve that has any."""
+        plot = self._plot
+        if plot.spread is not None:
+            return plot.spread.x[plot.axis]
+        return next((curve.series.x[plot.axis] for curve in plot.curves if len(curve.series)), ())
+
     def action_look(self, places: int) -> None:
-        """Move the crosshair by so many values of the first curve that has any."""
-        curve = next((curve for curve in self._plot.curves if len(curve.series)), None)
-        if curve is None:
+        """Move the crosshair by so many values."""
+        xs = self._places
+        if not xs:
             return
-        xs = curve.series.x[self._plot.axis]
         if self._plot.cursor is None:
             index = len(xs) - 1 if places < 0 else 0
         else:
-            here = curve.series.nearest(self._plot.axis, self._plot.cursor) or 0
+            here = nearest(xs, self._plot.cursor)
             index = min(max(here + places * self._stride(len(xs), (xs[0], xs[-1])), 0), len(xs) - 1)
         self._move_to(xs[index])
 
@@ -176,11 +190,8 @@ class Chart(Widget, can_focus=True):
         if 0 <= column < frame.width:
             left, right = frame.extent
             x = left + (right - left) * (column + 0.5) / frame.width
-            curve = next((curve for curve in self._plot.curves if len(curve.series)), None)
-            if curve is not None:
-                nearest = curve.series.nearest(self._plot.axis, x)
-                x = curve.series.x[self._plot.axis][nearest or 0]
-            self._move_to(x)
+            xs = self._places
+            self._move_to(xs[nearest(xs, x)] if xs else x)
 
     def on_leave(self) -> None:
         """The mouse went away, and the crosshair with it, unless keys hold it."""
@@ -191,3 +202,20 @@ class Chart(Widget, can_focus=True):
         if x != self._plot.cursor:
             self.look_at(x)
             self.post_message(self.Looked(self, x))
+
+
+def _mixed(strengths: str, styles: Mapping[str, Style]) -> Style:
+    """Two points of a cell: the background toward the colours of the first two curves, as far as the stronger goes."""
+    ground, *sides = (styles[name] for name in ("blank", "curve-0", "curve-1"))
+    if ground.bgcolor is None:
+        return ground
+    base = ground.bgcolor.get_truecolor()
+    colours = [(side.color or ground.bgcolor).get_truecolor() for side in sides]
+
+    def point(first: int, second: int) -> RichColor:
+        share, depth = first / ((first + second) or 1), max(first, second) / STRENGTHS
+        mixed = [share * one + (1 - share) * other for one, other in zip(*colours, strict=True)]
+        return RichColor.from_rgb(*(low + depth * (high - low) for low, high in zip(base, mixed, strict=True)))
+
+    above, below = map(int, strengths[:2]), map(int, strengths[2:])
+    return Style(color=point(*above), bgcolor=point(*below))

@@ -10,10 +10,9 @@ from textual.containers import Grid
 from textual.events import Resize
 
 from workbench.widgets.chart import Chart
-from workbench.widgets.plot import Plot, extent_of
+from workbench.widgets.plot import AXES, Plot, extent_of
 
 MOST = 4
-_NAMES = {"step": "step", "time": "time", "epoch": "epoch"}
 _SMOOTHINGS: tuple[int | None, ...] = (None, 1, 10, 50, 200)
 
 
@@ -28,7 +27,7 @@ class ChartGrid(Grid):
     """
     BINDING_GROUP_TITLE = "Charts"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "axis", "Axis", tooltip="Step, time or epoch along the charts", id="charts.axis"),
+        Binding("x", "axis", "Axis", tooltip="Step, tokens, time or epoch along the charts", id="charts.axis"),
         Binding("y", "log_scale", "Y log", tooltip="The focused chart on a logarithmic scale", show=False,
                 id="charts.log"),
         Binding("m", "smooth", "Smooth", tooltip="Length of the moving average", show=False, id="charts.smooth"),
@@ -67,8 +66,10 @@ class ChartGrid(Grid):
         """Show these plots, or the same ones with series that have grown. `of` says whose they are."""
         if of != self._of:
             self._of, self._first, self._zoom, self._cursor = of, 0, 1.0, None
-        self._plots = list(plots)
+        told, self._plots = len(self._plots), list(plots)
         self._arrange()
+        if told != len(self._plots):
+            self.refresh_bindings()
 
     def shows(self, of: object) -> bool:
         """Whether the plots on show are those of `of`."""
@@ -104,38 +105,42 @@ class ChartGrid(Grid):
                 chart.plot = self._viewed(shown[index])
 
     def _viewed(self, plot: Plot) -> Plot:
-        window = None
-        plot = replace(plot, axis=self._axis, log_scale=plot.title in self._log, smoothing=self._smoothing)
-        extent = self._extent()
+        smoothing = plot.smoothing if plot.smoothing is not None else self._smoothing
+        plot = replace(plot, log_scale=plot.title in self._log, smoothing=smoothing)
+        if plot.own_axis:
+            return plot
+        window = extent = self._extent(self._axis)
         if extent and self._zoom > 1:
             left, right = extent
             span = (right - left) / self._zoom
             centre = self._cursor if self._cursor is not None else right
             start = min(max(centre - span / 2, left), right - span)
             window = (start, start + span)
-        elif extent:
-            window = extent
-        return replace(plot, window=window, cursor=self._cursor)
+        return replace(plot, axis=self._axis, window=window, cursor=self._cursor)
 
-    def _extent(self) -> tuple[float, float] | None:
+    def _extent(self, axis: str) -> tuple[float, float] | None:
         """The range of x over all plots: charts one above the other have their steps in line."""
-        extents = [extent for plot in self._plots if (extent := extent_of(replace(plot, axis=self._axis)))]
+        along = [replace(plot, axis=axis) for plot in self._plots if not plot.own_axis]
+        extents = [extent for plot in along if (extent := extent_of(plot))]
         return (min(low for low, _ in extents), max(high for _, high in extents)) if extents else None
 
     def on_chart_looked(self, message: Chart.Looked) -> None:
         """All crosshairs stand at the same x."""
         message.stop()
+        if message.chart.plot.own_axis:
+            return
         self._cursor = message.x
         if self._zoom > 1:
             self._arrange()
             return
         for chart in self.charts:
-            chart.look_at(message.x)
+            if not chart.plot.own_axis:
+                chart.look_at(message.x)
 
     def action_axis(self) -> None:
-        """Another x axis."""
-        names = list(_NAMES)
-        self._axis = names[(names.index(self._axis) + 1) % len(names)]
+        """Another x axis, among those that the run tells something of."""
+        told = [axis for axis in AXES if (extent := self._extent(axis)) and extent[1] > extent[0]] or [self._axis]
+        self._axis = told[(told.index(self._axis) + 1) % len(told)] if self._axis in told else told[0]
         self._cursor = None
         self._arrange()
 
@@ -176,3 +181,12 @@ class ChartGrid(Grid):
         chart = self.screen.focused
         if isinstance(chart, Chart):
             self.screen.minimize() if self.screen.maximized else self.screen.maximize(chart)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys are offered where there is something for them to do."""
+        if action == "turn":
+            columns, rows = self._room()
+            return len(self._plots) > columns * rows
+        if action in ("axis", "log_scale", "smooth", "zoom", "whole"):
+            return any(extent_of(plot) for plot in self._plots)
+        return True

@@ -39,7 +39,7 @@ class LogTail(VerticalScroll):
     LogTail {
         height: 10; background: $surface; padding: 0 1;
         border-top: solid $border-blurred; border-title-color: $quiet;
-        Static { color: $quiet; width: auto; }
+        Static { color: $quiet; width: 1fr; }
     }
     """
 

@@ -1,9 +1,12 @@
 """The latest value of every metric that has no chart of its own on screen, each with a spark line."""
 
+import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.segment import Segment
 from textual.app import RenderResult
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -12,8 +15,7 @@ from workbench.widgets.series import Series
 from workbench.widgets.spark import spark
 from workbench.widgets.ticks import short_number
 
-_TILE = 26
-_LABEL = 11
+_TILE = 27
 _VALUE = 7
 _SHORT = {
     "loss": "loss",
@@ -29,6 +31,9 @@ _SHORT = {
     "tokens_per_second": "tokens/s",
     "padding_fraction": "padding",
     "step_time": "s/step",
+    "data_time": "waiting s",
+    "host_memory_gib": "RAM GiB",
+    "gpu_memory_gib": "GPU GiB",
 }
 _ORDER = (
     "eval_loss",
@@ -44,8 +49,11 @@ _ORDER = (
     "grad_norm",
     "learning_rate",
     "tokens_per_second",
-    "padding_fraction",
     "step_time",
+    "data_time",
+    "gpu_memory_gib",
+    "host_memory_gib",
+    "padding_fraction",
 )
 
 
@@ -55,7 +63,7 @@ class MetricTiles(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"tiles--label", "tiles--value", "tiles--spark", "tiles--eval"}
     DEFAULT_CSS = """
     MetricTiles {
-        height: 3; padding: 0 1;
+        height: auto; max-height: 3; padding: 0 1;
         & > .tiles--label { color: $text-muted; }
         & > .tiles--value { color: $foreground; text-style: bold; }
         & > .tiles--eval { color: $warning; text-style: bold; }
@@ -68,9 +76,10 @@ class MetricTiles(Widget):
         self._tiles: list[tuple[str, float | None, Series, bool]] = []
         self._strips: list[Strip] | None = None
 
-    def show(self, history: RunHistory) -> None:
-        """Show the latest values of `history`."""
-        self._tiles = []
+    def show(self, history: RunHistory, gpus: Mapping[int, Series]) -> None:
+        """Show the latest values of `history`, and before them the use of each GPU in percent."""
+        before = len(self._tiles)
+        self._tiles = [(f"GPU {index} use %", series.last, series, False) for index, series in gpus.items()]
         for name in _ORDER:
             evaluation = name.startswith("eval_")
             plain = name.removeprefix("eval_")
@@ -79,7 +88,11 @@ class MetricTiles(Widget):
                 latest = (history.latest_eval if evaluation else history.latest).get(plain)
                 self._tiles.append((("eval " if evaluation else "") + _SHORT[plain], latest, series, evaluation))
         self._strips = None
-        self.refresh()
+        self.refresh(layout=len(self._tiles) != before)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as the tiles need."""
+        return math.ceil(len(self._tiles) / max(1, width // _TILE))
 
     def render(self) -> RenderResult:
         """Never used: the tiles are drawn by line."""
@@ -104,6 +117,7 @@ class MetricTiles(Widget):
     def _draw(self, width: int, height: int) -> None:
         columns = max(1, width // _TILE)
         tile = width // columns
+        longest = max((len(text) for text, *_ in self._tiles), default=0)
         label, value, line, evaluated = (
             self.get_component_rich_style(f"tiles--{name}") for name in ("label", "value", "spark", "eval")
         )
@@ -111,11 +125,11 @@ class MetricTiles(Widget):
         for row in range(height):
             segments = []
             for text, latest, series, evaluation in self._tiles[row * columns : (row + 1) * columns]:
-                room = max(0, tile - _LABEL - _VALUE - 3)
+                room = max(0, tile - longest - _VALUE - 3)
                 number = short_number(latest)
                 segments += [
-                    Segment(f"{text[:_LABEL]:<{_LABEL}} ", label),
+                    Segment(f"{text:<{longest}} ", label),
                     Segment(f"{number:>{_VALUE}} ", evaluated if evaluation else value),
-                    Segment(f"{spark(series, room):<{room}} ", line),
+                    Segment(f"{spark(series, room, series.axes[0]):<{room}} ", line),
                 ]
             self._strips.append(Strip(segments).adjust_cell_length(width, label))

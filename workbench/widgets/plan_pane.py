@@ -84,8 +84,8 @@ def _facts(
         ("model", f"{preset.base_model}, {adapter}"),
         ("data", ", ".join(config.path for config in preset.datasets)),
         ("rows", _rows(preset, known)),
-        ("length", f"at most {preset.sequence_len} tokens"),
-        ("batch", f"{batch} sample{'' if batch == 1 else 's'} a step{factors}"),
+        ("length", f"at most {preset.sequence_len:,} tokens"),
+        ("batch", f"{batch:,} sample{'' if batch == 1 else 's'} a step{factors}"),
         ("steps", _steps(preset, known)),
         ("optimizer", rate),
         ("evaluation", _evaluation(preset)),
@@ -105,11 +105,11 @@ def _known_rows(preset: Preset, known: Description | CheckReport | Failure | Non
 
 def _rows(preset: Preset, known: Description | CheckReport | Failure | None) -> str:
     if isinstance(known, CheckReport):
-        dropped = ", ".join(f"{count} {reason}" for reason, count in known.dropped.items())
-        return f"{known.kept} of {known.rows} reach training" + (f" ({dropped})" if dropped else "")
+        dropped = ", ".join(f"{count:,} {reason}" for reason, count in known.dropped.items())
+        return f"{known.kept:,} of {known.rows:,} reach training" + (f" ({dropped})" if dropped else "")
     if isinstance(known, Description):
-        count = "not known yet" if known.train_rows is None else str(known.train_rows)
-        held = f", {known.eval_rows} to evaluate on" if known.eval_rows else ""
+        count = "not known yet" if known.train_rows is None else f"{known.train_rows:,}"
+        held = f", {known.eval_rows:,} to evaluate on" if known.eval_rows else ""
         return f"{count}{held}; Check (4) says how many reach training"
     return "" if isinstance(known, Failure) else "looking…"
 
@@ -117,12 +117,12 @@ def _rows(preset: Preset, known: Description | CheckReport | Failure | None) -> 
 def _steps(preset: Preset, known: Description | CheckReport | Failure | None) -> str:
     epochs = f"{preset.num_epochs:g} epoch{'' if preset.num_epochs == 1 else 's'}"
     if preset.max_steps:
-        return f"{preset.max_steps} (max_steps)"
+        return f"{preset.max_steps:,} (max_steps)"
     rows = _known_rows(preset, known)
     if rows is None:
         return epochs
     sure = "" if isinstance(known, CheckReport) else "at most "
-    return f"{sure}{steps_of(preset, rows)} in {epochs}"
+    return f"{sure}{steps_of(preset, rows):,} in {epochs}"
 
 
 def _evaluation(preset: Preset) -> str:
@@ -130,14 +130,14 @@ def _evaluation(preset: Preset) -> str:
         on = ", ".join(config.path for config in preset.test_datasets)
     elif preset.val_set_size:
         size = preset.val_set_size
-        on = f"{size:.0%} of the rows, held out" if size < 1 else f"{int(size)} rows, held out"
+        on = f"{size:.0%} of the rows, held out" if size < 1 else f"{int(size):,} rows, held out"
     else:
         return "none: set val_set_size or test_datasets to see whether it learns"
     if preset.evals_per_epoch:
         return f"{on}, {preset.evals_per_epoch} times an epoch"
     if preset.eval_steps:
         every = preset.eval_steps
-        return f"{on}, every {int(every)} steps" if every >= 1 else f"{on}, every {every:.0%} of the run"
+        return f"{on}, every {int(every):,} steps" if every >= 1 else f"{on}, every {every:.0%} of the run"
     return f"{on}, at the end"
 
 
@@ -163,7 +163,7 @@ def _against(session: Session, known: Description | CheckReport | Failure | None
         for finding in known.findings:
             if finding.severity != "info":
                 colour = "$error" if finding.severity == "error" else "$warning"
-                text = f"{finding.count} × {finding.code}: {finding.message}"
+                text = f"{finding.count:,} × {finding.code}: {finding.message}"
                 lines.append(Content.assemble(("▲ ", f"bold {colour}"), visible(text)))
     if session.unsaved:
         lines.append(Content.styled("· the edits that are not saved are part of what is trained", "$quiet"))

@@ -4,6 +4,10 @@ import math
 from dataclasses import dataclass, field
 
 from workbench.widgets.series import Series
+from workbench.widgets.spread import Spread
+
+AXES = ("step", "tokens", "time", "epoch")
+"""What can lie along a chart: optimizer steps, tokens trained on, seconds of the run's own time, epochs."""
 
 COLOURS = 6
 """How many curves of one chart have a colour of their own."""
@@ -29,9 +33,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What to draw. `window` limits the x axis, `smoothing` is the moving average's length (None: by the count).
+    """What to draw. `window` limits the x axis, `smoothing` is the moving average's length (None: as the person likes).
 
-    `limits` bound the y axis from outside (an accuracy lies within 0 and 1).
+    `limits` bound the y axis from outside (an accuracy lies within 0 and 1). With a `spread`, histograms are drawn in
+    place of curves. `own_axis` says that `axis` is no place in the run's course, and stays what it is.
     """
 
     title: str
@@ -44,6 +49,8 @@ class Plot:
     smoothing: int | None = None
     limits: tuple[float, float] = (-math.inf, math.inf)
     empty: str = "no values yet"
+    spread: Spread | None = None
+    own_axis: bool = False
 
 
 @dataclass(slots=True)
@@ -60,7 +67,8 @@ class Frame:
 
 def extent_of(plot: Plot) -> tuple[float, float] | None:
     """The range of x over all curves of the plot, None where there is no value."""
-    extents = [extent for curve in plot.curves if (extent := curve.series.extent(plot.axis))]
+    drawn = [curve.series for curve in plot.curves] if plot.spread is None else [plot.spread]
+    extents = [extent for each in drawn if (extent := each.extent(plot.axis))]
     if not extents:
         return None
     return min(low for low, _ in extents), max(high for _, high in extents)

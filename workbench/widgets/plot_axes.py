@@ -3,6 +3,8 @@
 from workbench.widgets.plot import COLOURS, Curve, Frame, Plot, window_length
 from workbench.widgets.ticks import clock_label, nice_ticks, short_duration, short_number, tick_labels, time_ticks
 
+_MANY = 3  # curves beyond which a narrow title names them, and leaves their values to the crosshair
+
 
 def title_row(plot: Plot, width: int) -> list[tuple[str, str]]:
     """Title, then each curve with its value at the cursor (or its last): in as many words as fit for all of them."""
@@ -10,7 +12,7 @@ def title_row(plot: Plot, width: int) -> list[tuple[str, str]]:
     if plot.cursor is not None:
         tail = f"{axis_value(plot.axis, plot.cursor)}{'  ' + tail if tail else ''}"
     legends = [legend for curve in plot.curves if (legend := _legend(plot, curve))]
-    for words in (3, 2, 1, 0):
+    for words in (4, 3, 2, 0) if len(legends) > _MANY else (4, 3, 1, 0):
         parts = [(" ", "blank"), (plot.title, "title")]
         for legend in legends:
             parts.extend(legend[words])
@@ -36,8 +38,10 @@ def _legend(plot: Plot, curve: Curve) -> tuple[list[tuple[str, str]], ...] | Non
     value = short_number(curve.series.y[index])
     main = short_number(curve.series.trailing_mean(index, window)) if window > 1 else value
     sign, label, number = ("  • " if curve.marks else "  ━ ", role), (f"{curve.label} ", "axis"), (main, role)
+    if plot.own_axis and plot.cursor is None:
+        return [sign], [sign], [sign, label], [sign, label], [sign, label]
     raw = [(f" {'now' if plot.cursor is None else 'is'} {value}", "axis")] if window > 1 else []
-    return [sign], [sign, number], [sign, label, number], [sign, label, number, *raw]
+    return [sign], [sign, number], [sign, label], [sign, label, number], [sign, label, number, *raw]
 
 
 def axis_value(axis: str, x: float) -> str:

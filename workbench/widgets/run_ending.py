@@ -1,4 +1,4 @@
-"""How a run failed, as a person wants to read it: what, what to do, and the last lines of its log."""
+"""How a run failed, or what keeps it, as a person wants to read it: what, what to do, the last lines of its log."""
 
 from textual.content import Content
 from textual.widgets import Static
@@ -6,10 +6,11 @@ from textual.widgets import Static
 from workbench.screen_text import visible
 
 _LINES = 5
+_KEYS = {"failed": " · r resume", "crashed": " · r resume", "stalled": " · s stop", "orphaned": " · k clean up"}
 
 
 class RunEnding(Static):
-    """Shown for a run that failed or crashed; the traceback is in the log, one key away."""
+    """Shown for a run that failed, crashed or does not get on; the traceback is in the log, one key away."""
 
     DEFAULT_CSS = """
     RunEnding {
@@ -26,7 +27,7 @@ class RunEnding(Static):
     def show(self, state: str, message: str, advice: str, log: list[str]) -> None:
         """Say how the run ended."""
         self.border_title = state
-        self.border_subtitle = "c copy · o log · r resume"
+        self.border_subtitle = f"c copy · o log{_KEYS.get(state, '')}"
         said = [text[:60] for text in (message, advice) if text]
         last = [line for line in last_words(log) if not any(text in line for text in said)]
         self.text = "\n".join(part for part in (f"{state}: {message}", advice, *last) if part)

@@ -1,5 +1,6 @@
 """One run as it goes: state, remarks, charts, tiles, and its log where asked for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -7,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from engine.runs.state import Status
+from workbench.gpu_use import GpuUse
 from workbench.panels import panels
 from workbench.run_follower import News
 from workbench.run_history import RunHistory
@@ -15,8 +17,10 @@ from workbench.widgets.log_tail import LogTail
 from workbench.widgets.metric_tiles import MetricTiles
 from workbench.widgets.remarks import Remark, Remarks, remarks_of
 from workbench.widgets.run_ending import RunEnding
+from workbench.widgets.series import Series
 from workbench.widgets.state_line import StateLine
 
+_TROUBLED = ("failed", "crashed", "stalled", "orphaned")
 REDRAW_WHILE_READING = 0.4
 """Seconds between two pictures while there is more to read at once."""
 
@@ -37,6 +41,7 @@ class RunView(Vertical):
         self.history = RunHistory()
         self.status: Status | None = None
         self.paused = False
+        self._gpus: dict[int, Series] = {}
         self._reading = False
         self._share: float | None = None
         self._log: list[str] = []
@@ -66,6 +71,11 @@ class RunView(Vertical):
         return self.status.state.value if self.status else "reading"
 
     @property
+    def live(self) -> bool:
+        """Whether some process of the run is alive."""
+        return self.status is not None and self.status.state.live
+
+    @property
     def log_shown(self) -> bool:
         """Whether the log is open."""
         return self.has_class("-log")
@@ -74,7 +84,7 @@ class RunView(Vertical):
         """Show another run, from its first event."""
         self.folder = folder
         self.history, self.status, self.paused = RunHistory(), None, False
-        self._log, self._records = [], 0
+        self._log, self._records, self._gpus = [], 0, {}
         self.query_one(RunEnding).hide()
         self._show()
 
@@ -96,6 +106,17 @@ class RunView(Vertical):
         if told and not self.paused and not self._behind:
             self._drawn = monotonic()
             self._show()
+
+    def take_gpus(self, gpus: Sequence[GpuUse]) -> None:
+        """Show how busy the GPUs are."""
+        for gpu in gpus:
+            self._gpus.setdefault(gpu.index, Series(("time",))).append(monotonic(), gpu.percent)
+        self.query_one(MetricTiles).show(self.history, self._gpus)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the run trains on a GPU of NVIDIA's."""
+        return self.history.start is not None and self.history.start.device.startswith("cuda")
 
     def toggle_pause(self) -> None:
         """Hold the picture still, or go on; the run is not held."""
@@ -144,16 +165,17 @@ class RunView(Vertical):
         if self._drawn_records != self._records:
             self._drawn_records = self._records
             self.query_one(ChartGrid).show(panels(self.history))
-            self.query_one(MetricTiles).show(self.history)
+            self.query_one(MetricTiles).show(self.history, self._gpus)
         if self.log_shown:
             self.query_one(LogTail).show(self._log)
         ending = self.query_one(RunEnding)
-        if self.status is not None and self.state in ("failed", "crashed"):
+        if self.status is not None and self.state in _TROUBLED:
             ending.show(self.state, self.status.message, self.status.advice, self._log)
         else:
             ending.hide()
 
     def _show_state(self) -> None:
+        said = self.status.message if self.status is not None and self.state == "queued" else ""
         share = f" {self._share:.0%}" if self._share else ""
         note = "paused: space goes on" if self.paused else f"reading…{share}" if self._reading else ""
-        self.query_one(StateLine).show(self.name_of_run, self.state, self.history, note)
+        self.query_one(StateLine).show(self.name_of_run, self.state, self.history, note, said)

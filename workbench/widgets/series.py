@@ -96,21 +96,14 @@ class Series:
                 del column[size // FAN**level :]
 
     def extent(self, axis: str) -> tuple[float, float] | None:
-        """The first and the last x of the finite values on `axis`."""
-        column = self.x[axis]
+        """The first and the last x of the finite values on `axis`; None where there are none, or no such axis."""
+        column = self.x.get(axis)
         return (column[0], column[-1]) if column else None
 
     def nearest(self, axis: str, x: float) -> int | None:
         """The index of the value nearest to `x` (the later of two), None where there is no value."""
         column = self.x[axis]
-        if not column:
-            return None
-        after = bisect_right(column, x)
-        if after == 0:
-            return 0
-        if after == len(column) or x - column[after - 1] < column[after] - x:
-            return after - 1
-        return after
+        return nearest(column, x) if column else None
 
     def trailing_mean(self, index: int, window: int) -> float:
         """The mean of up to `window` values that end at `index`, not reaching back over a gap."""
@@ -193,3 +186,13 @@ class Series:
                 break
             start, stop = up, down
         return low, high, total
+
+
+def nearest(xs: Sequence[float], x: float) -> int:
+    """The index of the place nearest to `x` (the later of two) among ascending `xs`, which must not be empty."""
+    after = bisect_right(xs, x)
+    if after == 0:
+        return 0
+    if after == len(xs) or x - xs[after - 1] < xs[after] - x:
+        return after - 1
+    return after

@@ -14,7 +14,7 @@ MARKS = {
     "crashed": ("✗", "$error"),
     "stalled": ("◌", "$warning"),
     "orphaned": ("◌", "$warning"),
-    "created": ("○", "$quiet"),
+    "queued": ("○", "$quiet"),
 }
 """The sign and colour of a state; those of a run at work are not listed."""
 
@@ -29,10 +29,13 @@ class StateLine(Static):
     StateLine { height: 2; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
-    def show(self, name: str, state: str, history: RunHistory, note: str = "") -> None:
-        """Show the run `name` in `state` (a word of MARKS, or a phase); `note` is what holds the picture up."""
+    def show(self, name: str, state: str, history: RunHistory, note: str = "", said: str = "") -> None:
+        """Show the run `name` in `state` (a word of MARKS, or a phase); `note` is what holds the picture up, `said`
+        what there is to say of the state in place of the run's facts.
+        """
         above = _first_line(visible(name), state, history, self.content_size.width or 78, note)
-        self.update(Content("\n").join((above, _second_line(state, history))))
+        below = Content.styled(visible(said), "$quiet") if said else _second_line(state, history)
+        self.update(Content("\n").join((above, below)))
 
 
 def mark_of(state: str) -> tuple[str, str]:
@@ -52,13 +55,13 @@ def _first_line(name: str, state: str, history: RunHistory, width: int, note: st
     parts: list[Content | tuple[str, str]] = [(f"{mark} {state}", f"bold {colour}"), (f"  {name}", "bold")]
     if note:
         parts.append((f"  {note}", "$warning"))
-    live = state not in MARKS or state in ("stalled", "orphaned")
+    live = state not in MARKS or state in ("stalled", "orphaned", "queued")
     progress = history.progress if live else ((history.reached, history.total_steps) if history.total_steps else None)
     after: list[tuple[str, str]] = []
     if progress:
         done, total = progress
         training = history.phase is None or history.phase.phase in ("training", "stopping") or not live
-        after.append((f"  {'step ' if training else ''}{done}/{total}", ""))
+        after.append((f"  {'step ' if training else ''}{done:,}/{total:,}", ""))
         share = f"{100 * done / total:3.0f} %" if total else ""
         left = history.time_left if live else None
         time = f"  {short_duration(left)} left" if left is not None else ""
@@ -76,8 +79,8 @@ def _first_line(name: str, state: str, history: RunHistory, width: int, note: st
 
 
 def _second_line(state: str, history: RunHistory) -> Content:
-    if history.end is not None and state in ("finished", "stopped") and history.end.message:
-        return Content.styled(visible(history.end.message), "$foreground")
+    ended = history.end is not None and state in ("finished", "stopped")
+    said = Content.styled(visible(history.end.message), "$foreground") if ended and history.end else Content("")
     start = history.start
     if start is None:
         message = history.phase.message if history.phase else ""
@@ -85,14 +88,15 @@ def _second_line(state: str, history: RunHistory) -> Content:
     kept, rows = start.ledger.get("kept"), start.ledger.get("rows")
     facts = [
         "pairs" if start.model_kind == "pair" else "steps",
-        f"{kept}/{rows} rows" if kept is not None and rows is not None else "",
+        f"{kept:,}/{rows:,} rows" if isinstance(kept, int) and isinstance(rows, int) else "",
         _parameters(start.parameters, start.trained_parameters),
         visible(start.device),
         f"epoch {history.epoch:.2f}" if history.epoch else "",
-        f"saved at step {history.checkpoints[-1].step}" if history.checkpoints else "nothing saved",
+        f"saved at step {history.checkpoints[-1].step:,}" if history.checkpoints else "nothing saved",
         f"attempt {history.attempts}" if history.attempts > 1 else "",
     ]
-    return Content.styled(" · ".join(fact for fact in facts if fact), "$quiet")
+    told = Content.styled(" · ".join(fact for fact in facts if fact), "$quiet")
+    return said + Content("  ") + told if said else told
 
 
 def _parameters(total: int, trained: int) -> str:
