@@ -220,10 +220,11 @@ def train_ours(rows: list[dict[str, Any]], folder: Path, options: argparse.Names
     from engine.model.load import load_model
     from engine.model.packing import choose_packing
     from engine.model.precision import choose_precision
+    from engine.objective.choose import Objective
     from engine.preset.schema import Preset
     from engine.sample import SampleId
     from engine.trainer.arguments import plan, training_arguments
-    from engine.trainer.train import Objective, RewardTrainer
+    from engine.trainer.train import RewardTrainer
 
     def encode(row: dict[str, Any]) -> PairEncoding | StepsEncoding:
         if "labels" in row:

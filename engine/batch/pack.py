@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.batch.pad import Batch, add_targets, sequences_of
+from engine.batch.pad import Batch, add_targets, counted_tokens, sequences_of
 from engine.batch.schedule import SlottedRow
 
 WORTH_SHARING = 8
@@ -74,7 +74,7 @@ class PackCollator:
             rows=[row.id for row, _ in rows],
             items=[],
             weight=torch.empty(0),
-            tokens=sum(len(ids) for ids in sequences),
+            tokens=counted_tokens(rows),
             computed=len(tree.ids),
             padding=0,
         )

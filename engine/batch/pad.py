@@ -21,8 +21,8 @@ class Batch(TypedDict):
     `labels` and `weight` of shape (steps,). `weight` is 1.0, or 0.0 for a filler's.
 
     `rows` says where each row comes from, `items` how many items (pairs: 1, or judged steps) each has; `tokens` counts
-    the tokens of the rows' sequences, `computed` the positions that go through the model, `padding` the padding among
-    them.
+    the tokens of the rows' sequences (but not of a filler's), `computed` the positions that go through the model,
+    `padding` the padding among them.
     """
 
     input_ids: Tensor
@@ -55,7 +55,7 @@ class PadCollator:
         for i, ids in enumerate(sequences):
             input_ids[i, : len(ids)] = torch.tensor(ids)
             attention_mask[i, : len(ids)] = 1
-        tokens = sum(len(ids) for ids in sequences)
+        filled = sum(len(ids) for ids in sequences)
         batch = Batch(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -63,9 +63,9 @@ class PadCollator:
             rows=[row.id for row, _ in rows],
             items=[],
             weight=torch.empty(0),
-            tokens=tokens,
+            tokens=counted_tokens(rows),
             computed=input_ids.numel(),
-            padding=input_ids.numel() - tokens,
+            padding=input_ids.numel() - filled,
         )
         add_targets(batch, rows)
         return batch
@@ -83,6 +83,11 @@ def sequences_of(rows: Sequence[SlottedRow]) -> tuple[list[list[int]], list[tupl
         judged = [(i, at) for i, s in enumerate(steps) for at, label in enumerate(s.labels) if label != MASKED]
         return [s.input_ids for s in steps], judged
     raise TypeError("a batch holds pairs or steps, all of one kind")
+
+
+def counted_tokens(rows: Sequence[SlottedRow]) -> int:
+    """The tokens of the rows' sequences, fillers left out."""
+    return sum(len(ids) for row in rows if not row.filler for ids in sequences_of([row])[0])
 
 
 def add_targets(batch: Batch, rows: Sequence[SlottedRow]) -> None:

@@ -113,6 +113,12 @@ class KeptRows(Sequence[EncodedRow]):
         first, second = (self._lengths(f"{side}_ends") for side in ("first", "second"))
         return first + second if len(second) else first
 
+    def judged_labels(self) -> npt.NDArray[np.float64]:
+        """The labels of all judged steps, (steps,); none for pairs."""
+        labels: npt.NDArray[np.float64] = _array(self._columns["labels"], _NUMBERS)
+        judged: npt.NDArray[np.float64] = labels[labels != MASKED]
+        return judged
+
     def _add(self, name: str, values: Sequence[int | float]) -> None:
         column = self._columns[name]
         column.extend(array(column.typecode, values))

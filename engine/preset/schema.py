@@ -8,7 +8,7 @@ from collections.abc import Mapping as MappingABC
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from engine.preset.suggest import did_you_mean
@@ -94,11 +94,30 @@ def _special_tokens(value: object) -> object:
     return value
 
 
+def _class_weights(value: object) -> object:
+    if value == "balanced":
+        return value
+    if not isinstance(value, dict) or set(value) != {"wrong", "right"}:
+        raise expected("`balanced`, or a mapping such as {wrong: 2.0, right: 1.0}", value)
+    for name, weight in value.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
+            raise expected(f"a number above 0 for `{name}`", weight)
+    return {name: float(weight) for name, weight in value.items()}
+
+
+def _below_half(share: float) -> float:
+    if share >= 0.5:
+        raise expected("a probability below 0.5", share)
+    return share
+
+
 SPECIAL_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token", "additional_special_tokens")
 
 ChatTemplateName = Annotated[str, BeforeValidator(_chat_template)]
 Checkpointing = Annotated[bool, BeforeValidator(_gradient_checkpointing)]
 SpecialTokens = Annotated[dict[str, Any], BeforeValidator(_special_tokens)]
+ClassWeights = Annotated[Literal["balanced"] | dict[str, float], BeforeValidator(_class_weights)]
+LabelSmoothing = Annotated[Share, AfterValidator(_below_half)]
 Optimizer = Annotated[str, BeforeValidator(one_of(*OPTIMIZERS))]
 Scheduler = Annotated[str, BeforeValidator(one_of(*SCHEDULERS))]
 FileType = Annotated[str, BeforeValidator(one_of(*FILE_TYPES))]
@@ -141,6 +160,9 @@ class DatasetConfig(BaseModel):
     field_rejected: Text | None = _data("The column of the worse answer.", default_text="`rejected`")
     field_margin: Text | None = _data("The column of the margin by which chosen is better.", default_text="`margin`")
     field_tools: Text | None = _data("The column of the tools offered to the model.", default_text="`tools`")
+    field_subset: Text | None = _data(
+        "The column that says which subset a row belongs to: evaluation reports each subset's accuracy."
+    )
     field_completions: Text | None = _data("The column of the list of steps.", default_text="`completions`")
     field_labels: Text | None = _data("The column of the list of step labels.", default_text="`labels`")
     message_property_mappings: dict[str, str] | None = _data(
@@ -172,6 +194,7 @@ class DatasetConfig(BaseModel):
 
 
 _model = partial(_key, section="Model")
+_loss = partial(_key, section="Loss")
 _datasets = partial(_key, section="Data")
 _length = partial(_key, section="Length")
 _training = partial(_key, section="Training")
@@ -215,8 +238,20 @@ class Preset(BaseModel):
         default_text="`tokenizer_default`",
     )
     chat_template_jinja: Text | None = _model("Jinja text, or a file of it, for `chat_template: jinja`.")
-    center_rewards_coefficient: NonNegative | None = _model(
+
+    center_rewards_coefficient: NonNegative | None = _loss(
         "Pull rewards toward a mean of zero, with this weight (0.01 is usual). Pairs only."
+    )
+    label_smoothing: LabelSmoothing = _loss(
+        "The probability that a label is wrong (0.1, say): being surer than that is then no longer rewarded.", 0.0
+    )
+    focal_gamma: NonNegative = _loss(
+        "Count a pair less, the more surely it is told apart already (2 is usual; 0 counts all alike). Pairs only.", 0.0
+    )
+    class_weights: ClassWeights | None = _loss(
+        "Weights of the labels in the loss: `{wrong: 2.0, right: 1.0}`, or `balanced`, by which both classes weigh "
+        "alike in the training data. Steps only.",
+        choices=("balanced",),
     )
 
     datasets: tuple[DatasetConfig, ...] = _datasets("The data to train on: a list of data sets.", ...)
@@ -440,6 +475,18 @@ def _conflicts(preset: Preset) -> list[Conflict]:
         preset.center_rewards_coefficient is not None and not pairs,
         "center_rewards_coefficient",
         "`center_rewards_coefficient` is for pairs",
+    )
+    refuse(preset.focal_gamma and not pairs, "focal_gamma", "`focal_gamma` is for pairs")
+    refuse(
+        preset.class_weights is not None and pairs,
+        "class_weights",
+        "`class_weights` is for steps: a pair has one right and one wrong side",
+    )
+    refuse(
+        preset.focal_gamma and preset.label_smoothing,
+        "focal_gamma label_smoothing",
+        "`focal_gamma` and `label_smoothing` do not go together: the one leaves certain pairs alone, the other makes "
+        "them less certain. Keep one",
     )
     refuse(
         preset.excess_length_strategy == "truncate_prompt" and not pairs,

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
 from engine.model.precision import choose_precision
 from engine.model.verify import reload_difference
+from engine.objective.choose import Objective, choose_objective
 from engine.prepare import open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
 from engine.preset.schema import Preset
@@ -29,13 +30,15 @@ from engine.runs.checkpoint import discard_broken, resume_point
 from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
 from engine.runs.versions import versions
+from engine.sample import SampleId
 from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell
 from engine.trainer.request import StopRequest, is_first_process
 from engine.trainer.row_log import RowLog
 from engine.trainer.stop import StopAtStepEnd
-from engine.trainer.train import Objective, Observe, RewardTrainer
+from engine.trainer.subset import subsets_of
+from engine.trainer.train import Observe, RewardTrainer
 
 LOG = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     tell(PhaseEvent("encoding"))
     prepared = prepare(opened, progress=lambda at: _tell_progress(tell, at), cancelled=requested)
     held_out = prepared.eval if prepared.eval and len(prepared.eval.rows) else None
+    objective = choose_objective(preset, prepared.train.rows.judged_labels())
+    subsets = subsets_of(held_out.rows.ids, opened.eval.sources) if held_out else {}
     ledger = asdict(prepared.train.ledger)
     checkpoint = _resume_point(run_dir, preset)
     if is_first_process():
@@ -83,7 +88,9 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
         eval_rows=held_out.rows if held_out else None,
         tokenizer=opened.tokenizer,
         callbacks=[stopper, report],
+        objective=objective,
         observe=report.saw,
+        subsets=subsets,
     )
     tell(
         Start(
@@ -130,9 +137,11 @@ def build_trainer(
     eval_rows: Sequence[EncodedRow] | None,
     tokenizer: Any,
     callbacks: Sequence[TrainerCallback],
-    observe: Observe = lambda split, results: None,
+    objective: Objective,
+    observe: Observe,
+    subsets: Mapping[SampleId, str],
 ) -> RewardTrainer:
-    """The trainer of a run: its batches, objective and arguments as the preset says. Raises TrainingError."""
+    """The trainer of a run: its batches and arguments as the preset says. Raises TrainingError."""
     precision = choose_precision(preset)
     planned = plan(preset, len(train_rows), int(os.environ.get("WORLD_SIZE", "1")))
     stopping = (
@@ -146,11 +155,12 @@ def build_trainer(
         eval_collate=padded if preset.eval_sample_packing is False else None,
         train_rows=train_rows,
         eval_rows=eval_rows,
-        objective=Objective(preset.center_rewards_coefficient or 0.0),
+        objective=objective,
         order_seed=preset.seed if preset.shuffle_merged_datasets else None,
         tokenizer=tokenizer,
         callbacks=[*stopping, *callbacks],
         observe=observe,
+        subsets=subsets,
     )
 
 

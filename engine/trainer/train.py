@@ -1,7 +1,6 @@
 """The transformers.Trainer subclass: our batches, our objective, losses averaged over the whole global batch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast
 
@@ -16,8 +15,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from engine.batch.pad import Batch
 from engine.batch.schedule import Schedule, Share, SlottedRow, SlottedRows
 from engine.encode.encoding import EncodedRow
-from engine.objective.bradley_terry import bradley_terry_loss
-from engine.objective.stepwise import stepwise_loss
+from engine.objective.choose import Objective
 from engine.runs.row_history import Split
 from engine.sample import SampleId
 from engine.trainer.error import NotFiniteError
@@ -28,20 +26,6 @@ Collate = Callable[[Sequence[SlottedRow]], Batch]
 
 Observe = Callable[[Split, Results], None]
 """Told on the first process what the model made of the rows since the last time, or of an evaluation's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """Which loss, and with what settings (see engine/objective/)."""
-
-    center_coefficient: float = 0.0
-
-    def losses(self, scores: Tensor, batch: Batch) -> Tensor:
-        """The loss of each item (pair or judged step) of a batch, shape (items,)."""
-        if (labels := batch.get("labels")) is not None:
-            return stepwise_loss(scores, labels)
-        chosen, rejected = scores[:, 0].chunk(2)
-        return bradley_terry_loss(chosen, rejected, batch.get("margin"), self.center_coefficient)
 
 
 class ScheduledLoader(DataLoader[SlottedRow]):

@@ -19,7 +19,7 @@ def test_pairs_become_chosen_rows_then_rejected_rows():
     assert batch["input_ids"].flatten()[batch["read"]].tolist() == [3, 4, 2, 5]
     assert batch["weight"].tolist() == [1, 0]
     assert "margin" not in batch
-    assert (batch["tokens"], batch["computed"], batch["padding"]) == (8, 12, 4)
+    assert (batch["tokens"], batch["computed"], batch["padding"]) == (5, 12, 4)
     assert batch["rows"] == [SampleId(0, 0), SampleId(0, 1)]
 
 

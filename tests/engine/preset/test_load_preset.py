@@ -229,6 +229,12 @@ def test_a_problem_is_said_with_its_place(line: str, said: str) -> None:
         (STEPS + "num_labels: 1\n", "needs `num_labels: 2`"),
         (STEPS + "excess_length_strategy: truncate_prompt\n", "`truncate_prompt` is for pairs"),
         (STEPS + "center_rewards_coefficient: 0.01\n", "is for pairs"),
+        (STEPS + "focal_gamma: 2\n", "`focal_gamma` is for pairs"),
+        (PAIRS + "class_weights: balanced\n", "`class_weights` is for steps"),
+        (STEPS + "class_weights: {wrong: 2, wright: 1}\n", "expected `balanced`, or a mapping"),
+        (STEPS + "class_weights: {wrong: 0, right: 1}\n", "expected a number above 0 for `wrong`"),
+        (PAIRS + "label_smoothing: 0.5\n", "expected a probability below 0.5"),
+        (PAIRS + "label_smoothing: 0.1\nfocal_gamma: 2\n", "do not go together"),
         ("base_model: m\n" + "a: " + "[" * 100_000, "mine.yaml:"),
     ],
 )

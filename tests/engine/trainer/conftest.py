@@ -119,8 +119,9 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
     from engine.batch.pad import PadCollator
     from engine.model.load import load_model
     from engine.model.precision import choose_precision
+    from engine.objective.choose import choose_objective
     from engine.trainer.arguments import plan, training_arguments
-    from engine.trainer.train import Objective, RewardTrainer
+    from engine.trainer.train import RewardTrainer
 
     def make(kind="pair", *, rows=None, eval_rows=None, callbacks=(), run="run", **values):
         preset = make_preset(kind, **values)
@@ -135,7 +136,7 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
             collate=PadCollator(tokenizer.pad_token_id),
             train_rows=rows,
             eval_rows=eval_rows,
-            objective=Objective(preset.center_rewards_coefficient or 0.0),
+            objective=choose_objective(preset),
             order_seed=preset.seed,
             tokenizer=tokenizer,
             callbacks=callbacks,

@@ -73,7 +73,7 @@ def write_rows(path, kind, count, seed):
             labels = [(i + k) % 3 > 0 for k in range(1 + i % 4)]
             steps = [("w7 " if label else "w8 ") + words[k] for k, label in enumerate(labels)]
             row = {"prompt": " ".join(words[:3]), "completions": steps, "labels": labels}
-        lines.append(json.dumps(row))
+        lines.append(json.dumps(row | {"topic": f"t{i % 3}"}))
     path.write_text("\n".join(lines))
 
 
@@ -172,6 +172,23 @@ def test_an_adapter_is_saved_with_its_head(make_run, train, kind, bf16):
     assert (run.model / "adapter_model.safetensors").is_file()
     assert [event.code for event in events(run, FindingEvent)][-1] == "reload-equal"
     assert events(run, Metric)[-1].values["loss"] < 0.5 * events(run, Metric)[0].values["loss"]
+
+
+@pytest.mark.parametrize("kind", ["pair", "steps"])
+def test_a_run_with_every_setting_of_its_loss_and_subsets(make_run, train, kind):
+    loss = {"center_rewards_coefficient": 0.01} if kind == "pair" else {"class_weights": "balanced"}
+    test = data("test.jsonl", kind) | {"field_subset": "topic"}
+    run = make_run(kind, num_epochs=6, label_smoothing=0.05, test_datasets=[test], **loss)
+    assert train(run) == 0, run.log
+    values = events(run, Eval)[-1].values
+    topics = {name.split("/")[1] for name in values if name.startswith("eval_accuracy/")}
+    assert topics == {"t0", "t1", "t2"}
+    if kind == "pair":
+        accuracies = [values[f"eval_accuracy/{topic}"] for topic in sorted(topics)]
+        assert sum(accuracies) / 3 == pytest.approx(values["eval_accuracy"])
+    assert values["eval_accuracy"] >= 0.8
+    # What a label flipped in 20 leaves of the loss where nothing is left to learn.
+    assert values["eval_loss"] > 0.19 if kind == "pair" else values["eval_loss"] > 0
 
 
 def test_an_adapter_resumes(make_run, train):
