@@ -6,7 +6,7 @@ what is trained.
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -82,15 +82,6 @@ class SplitRows:
             overall = int(self.rows[position])
             which = int(np.searchsorted(bounds, overall, side="right")) - 1
             yield self.sources[which], overall - int(bounds[which])
-
-    def positions(self, places: Iterable[tuple[int, int]]) -> list[int]:
-        """The positions of rows given as (data set, row), in ascending order; rows of another split are left out."""
-        bounds = np.cumsum([0, *(len(opened.source) for opened in self.sources)]).tolist()
-        begins = {opened.dataset: begin for opened, begin in zip(self.sources, bounds, strict=False)}
-        overall = np.array(sorted(begins[place[0]] + place[1] for place in places if place[0] in begins), np.int64)
-        rows = np.asarray(self.rows)
-        at = np.searchsorted(rows, overall)
-        return [int(p) for p, row in zip(at, overall, strict=True) if p < len(rows) and rows[p] == row]
 
 
 @dataclass(frozen=True, slots=True)

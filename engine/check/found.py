@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.finding import Severity
+from engine.sample import Split
 
 RowPlace = tuple[int, int]
 """Data set (position in the preset) and row."""
@@ -17,7 +18,7 @@ class SetFinding:
     """A finding about the data set.
 
     `rows` are those it speaks of, all or some of them; `count` says how many there are where `rows` does not.
-    `severity` is given where it is not the table's.
+    `severity` is given where it is not the table's. The rows are of `split`.
     """
 
     code: str
@@ -25,3 +26,4 @@ class SetFinding:
     rows: Sequence[RowPlace] = ()
     count: int | None = None
     severity: Severity | None = None
+    split: Split = "train"

@@ -21,13 +21,13 @@ class Occurrences:
     severity: Severity
     said: str
     count: int = 0
-    rows: list[RowPlace] = field(default_factory=list)
+    rows: dict[Split, list[RowPlace]] = field(default_factory=lambda: {"train": [], "eval": []})
 
-    def add(self, place: RowPlace) -> None:
+    def add(self, place: RowPlace, split: Split) -> None:
         """Count a row."""
         self.count += 1
-        if len(self.rows) < LOCATED_ROWS:
-            self.rows.append(place)
+        if len(self.rows[split]) < LOCATED_ROWS:
+            self.rows[split].append(place)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Gathered:
     digest: Digest = field(default_factory=Digest)
     fates: dict[Split, Fates] = field(default_factory=lambda: {"train": Fates(), "eval": Fates()})
 
-    def add_findings(self, encoded: EncodedRow, of_row: tuple[Finding, ...]) -> None:
+    def add_findings(self, encoded: EncodedRow, of_row: tuple[Finding, ...], split: Split) -> None:
         """Count a row's findings, each code once; the reason of its refusal among them where that is a code."""
         refusal = encoded.refusal
         if not encoded.findings and not of_row and not refusal:
@@ -75,7 +75,7 @@ class Gathered:
         if refusal and refusal.reason in CODES and refusal.reason not in found:
             found[refusal.reason] = Finding(refusal.reason, CODES[refusal.reason].severity, refusal.message)
         for finding in found.values():
-            self.occurrences.setdefault(finding.code, Occurrences(finding.severity, finding.message)).add(place)
+            self.occurrences.setdefault(finding.code, Occurrences(finding.severity, finding.message)).add(place, split)
 
     def measure(self, encoded: EncodedRow) -> None:
         """Take the token counts of a training sample, before any cut."""

@@ -116,4 +116,4 @@ class Repetitions:
                 f"{len(self._leaks):,} of {counted(self._eval_samples, 'evaluation sample')} have a prompt that is "
                 f"trained on ({self._whole_leaks:,} of them are in training as they stand)"
             )
-            yield SetFinding("eval-leak", message, self._leaks)
+            yield SetFinding("eval-leak", message, self._leaks, split="eval")

@@ -1,20 +1,15 @@
 """The report of a check, from what the pass over the samples left behind."""
 
-from collections.abc import Iterable
-from dataclasses import replace
-
 from engine.check.budget import length_budget
-from engine.check.found import LOCATED_ROWS, RowPlace, SetFinding
+from engine.check.found import LOCATED_ROWS, SetFinding
 from engine.check.gathered import Gathered, Occurrences
 from engine.check.lengths import lengths
 from engine.finding import Severity
 from engine.finding_codes import CODES, advice, gravest_first
 from engine.inspector.check_messages import CheckReport, FindingSummary, KeptAt, LengthBudget, Lengths
 from engine.prepare import Opened
-from engine.sample import Split
 from engine.words import counted, share
 
-LISTED_ROWS = 100
 ENOUGH = 0.99
 """The share of samples that a suggested `sequence_len` leaves whole."""
 
@@ -38,7 +33,7 @@ def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> Chec
         kept=train.kept,
         dropped=dict(train.dropped),
         digest=gathered.digest.hexdigest() if complete else "",
-        findings=tuple(_located(summaries[code], opened) for code in gravest_first(summaries)),
+        findings=tuple(summaries[code] for code in gravest_first(summaries)),
         lengths=histograms,
         statistics=checks.statistics() | cost,
         eval_rows=held_out.rows,
@@ -46,8 +41,8 @@ def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> Chec
         eval_dropped=dict(held_out.dropped),
         budget=budget,
         positions=checks.labels.positions(),
-        dropped_at={
-            split: {reason: _positions(opened, split, rows) for reason, rows in fates.rows.items()}
+        dropped_rows={
+            split: {reason: tuple(rows) for reason, rows in fates.rows.items()}
             for split, fates in gathered.fates.items()
         },
         complete=complete,
@@ -89,18 +84,18 @@ def _of_rows(code: str, seen: Occurrences, rows: int, budget: LengthBudget, cost
         message += "; training refuses to start: `excess_length_strategy: raise`"
     if seen.said != title:
         message += f"; the first: {seen.said}"
-    places = tuple(sorted(seen.rows))
-    return FindingSummary(code, severity.value, seen.count, places, message, what_to_do)
+    train, held_out = (tuple(dict.fromkeys(seen.rows[split])) for split in ("train", "eval"))
+    return FindingSummary(code, severity.value, seen.count, train, message, what_to_do, held_out)
 
 
 def _longer_limits(budget: LengthBudget) -> str:
     """Which `sequence_len` would leave nearly all samples whole, and which all; empty where the limit does already."""
     enough = next((at for at in budget.at if _is_round(at, budget) and at.whole >= ENOUGH * budget.samples), None)
     longest = budget.at[-1]
-    if enough is None or enough.sequence_len <= budget.limit:
+    if longest.sequence_len <= budget.limit:
         return ""
     nearly = ""
-    if enough is not longest:
+    if enough is not None and budget.limit < enough.sequence_len < longest.sequence_len:
         nearly = f"`sequence_len: {enough.sequence_len}` would leave {share(enough.whole / budget.samples)} whole; "
     return f"{nearly}the longest has {counted(longest.sequence_len, 'token')}. "
 
@@ -113,14 +108,5 @@ def _of_set(found: SetFinding) -> FindingSummary:
     severity = found.severity or CODES[found.code].severity
     count = len(found.rows) if found.count is None else found.count
     rows = tuple(found.rows[:LOCATED_ROWS])
-    return FindingSummary(found.code, severity.value, count, rows, found.message, advice(found.code))
-
-
-def _located(summary: FindingSummary, opened: Opened) -> FindingSummary:
-    """`summary` with where its rows stand in the splits."""
-    train, held_out = (_positions(opened, split, summary.rows) for split in ("train", "eval"))
-    return replace(summary, rows=summary.rows[:LISTED_ROWS], train=train, eval=held_out)
-
-
-def _positions(opened: Opened, split: Split, rows: Iterable[RowPlace]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(opened.split(split).positions(rows)))
+    rows, eval_rows = ((), rows) if found.split == "eval" else (rows, ())
+    return FindingSummary(found.code, severity.value, count, rows, found.message, advice(found.code), eval_rows)

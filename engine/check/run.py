@@ -83,7 +83,7 @@ def _gather(
     total = len(opened.split(split))
     for done, (source, row, encoded) in enumerate(encode_split(opened, split, cancelled), start=1):
         sample = source.encoder.sample(row, encoded.id.item)
-        gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded))
+        gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded), split)
         margin = source.config.field_margin or "margin"
         margin_is_null = isinstance(row, dict) and margin in row and row[margin] is None
         gathered.checks.add(sample, encoded, split, margin_is_null=margin_is_null)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from engine.inspector.check_messages import StepPosition
 from engine.words import share
 
 _SHARES = {
@@ -28,3 +29,8 @@ def sentences(statistics: Mapping[str, float]) -> Iterator[str]:
         yield sentence.format(share(value))
     if any(name in statistics for name in _BASELINES):
         yield "A trained model has learned something only where it is right more often than that."
+
+
+def position_name(at: StepPosition) -> str:
+    """`3`, or `17-24` for several positions together."""
+    return str(at.first) if at.first == at.last else f"{at.first}-{at.last}"

@@ -3,21 +3,29 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from engine.check.statistic import position_name, sentences
 from engine.cli.preset_argument import add_preset_argument
-from engine.inspector.check_messages import CheckReport, Lengths
+from engine.inspector.check_messages import CheckReport, FindingSummary, LengthBudget, Lengths, StepPosition
 from engine.preset.load import load_preset
 from engine.progress import Progress as Done
 from engine.visible import visible
+from engine.words import counted, share
 
 SEVERITY_STYLE = {"error": "red", "warning": "yellow", "info": "cyan"}
 BLOCKS = "▁▂▃▄▅▆▇█"
+LISTED_ROWS = 100
+"""Rows that `--json` lists of each finding."""
+TRIED = 6
+"""Values of `sequence_len` of which it is told what they would keep."""
 
 
 def add_check_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,7 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
 def check_object(report: CheckReport) -> dict[str, object]:
     """The object that `check --json` prints (docs/command-line.md)."""
     whole = asdict(report)
-    del whole["kind"]
+    for name in ("kind", "complete", "planned", "dropped_rows"):
+        del whole[name]
+    for finding in whole["findings"]:
+        finding["rows"] = sorted(finding["rows"] + finding.pop("eval_rows"))[:LISTED_ROWS]
     return whole
 
 
@@ -63,44 +74,97 @@ def print_report(report: CheckReport, console: Console) -> None:
     console.print(ledger_text("train", report.rows, report.kept, report.dropped))
     if report.eval_rows:
         console.print(ledger_text("eval", report.eval_rows, report.eval_kept, report.eval_dropped))
-    if report.findings:
-        table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-        for column in ("finding", "severity", "rows", "what", "first rows"):
-            table.add_column(column, justify="right" if column == "rows" else "left")
-        for finding in report.findings:
-            rows = ", ".join(str(row) if not dataset else f"{dataset}:{row}" for dataset, row in finding.rows[:4])
-            what = Text(visible(finding.message)).append(f"\n{visible(finding.advice)}", "dim")
-            code = Text(finding.code, SEVERITY_STYLE[finding.severity])
-            table.add_row(code, finding.severity, f"{finding.count:,}", what, rows)
-        console.print(table)
-    else:
+    if not report.findings:
         console.print("No findings.")
+    for finding in report.findings:
+        print_finding(finding, console)
+    console.print()
     for name, lengths in report.lengths.items():
         console.print(lengths_text(name, lengths))
-    for name, value in report.statistics.items():
-        console.print(Text(f"{name}: {value:,.0f}" if value >= 1000 else f"{name}: {value:.4g}", "dim"))
+    if report.budget:
+        console.print(budget_table(report.budget))
+    if report.positions:
+        console.print(positions_table(report.positions))
+    for sentence in sentences(report.statistics):
+        console.print(Text(sentence))
     console.print(Text(f"digest of the training set: {report.digest}", "dim"))
 
 
 def ledger_text(split: str, rows: int, kept: int, dropped: dict[str, int]) -> Text:
     """One split's ledger in one line: how many of how many, and where the others went."""
     text = Text(f"{split}: ", "bold")
-    text.append(f"{kept} of {rows} samples kept", "green" if kept == rows else "yellow")
+    text.append(f"{kept:,} of {counted(rows, 'sample')} kept", "green" if kept == rows else "yellow")
+    text.append(f" ({share(kept / rows)})" if rows and kept < rows else "")
     for reason, count in dropped.items():
-        text.append(f" · {count} {reason}", "red")
+        text.append(f" · {count:,} {reason}", "red")
     return text
+
+
+def print_finding(finding: FindingSummary, console: Console) -> None:
+    """A finding's code, gravity, rows; below it what was found and what to do."""
+    head = Text(f"\n{finding.code}", SEVERITY_STYLE[finding.severity])
+    head.append(f"  {finding.severity}, {counted(finding.count, 'row')}", "dim")
+    if places := ", ".join(_places(finding)):
+        head.append(f": {places}{' …' if finding.count > 4 else ''}", "dim")
+    console.print(head)
+    console.print(Padding(Text(visible(finding.message)), (0, 0, 0, 2), expand=False))
+    console.print(Padding(Text(visible(finding.advice), "dim"), (0, 0, 0, 2), expand=False))
+
+
+def _places(finding: FindingSummary) -> Iterator[str]:
+    for dataset, row in sorted(finding.rows + finding.eval_rows)[:4]:
+        yield f"{dataset}:{row}" if dataset else str(row)
 
 
 def lengths_text(name: str, lengths: Lengths) -> Text:
-    """A histogram of token counts in one line, the cut line marked."""
-    text = Text(f"{name}: ", "bold")
+    """A histogram of token counts in one line, what is over `sequence_len` marked."""
+    of, unit = {
+        "longer": ("longer side", "tokens"),
+        "steps": ("steps a row", "steps"),
+        "step": ("tokens a step", "tokens"),
+    }.get(name, (name, "tokens"))
+    text = Text(f"{of:<13} ", "bold")
     most = max(lengths.counts, default=0) or 1
     for edge, count in zip(lengths.edges, lengths.counts, strict=False):
         block = BLOCKS[min(len(BLOCKS) - 1, count * len(BLOCKS) // most)] if count else " "
-        text.append(block, "red" if lengths.limit and edge >= lengths.limit else "cyan")
+        text.append(block, "red" if lengths.limit and edge > lengths.limit else "cyan")
     text.append(
-        f" {lengths.minimum} to {lengths.maximum} tokens, median {lengths.median}, 95 % below {lengths.p95}; "
-        f"{f'sequence_len {lengths.limit}; ' if lengths.limit else ''}{lengths.tokens} tokens in all",
+        f" {lengths.minimum:,} to {lengths.maximum:,} {unit}, median {lengths.median:,}, "
+        f"95 % up to {lengths.p95:,}; {lengths.tokens:,} in all",
         "dim",
     )
     return text
+
+
+def budget_table(budget: LengthBudget) -> Table:
+    """What the preset's `sequence_len`, and some others, would keep."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for column in ("sequence_len", "samples kept", "whole", "tokens kept"):
+        table.add_column(column, justify="right")
+    table.add_column(f"excess_length_strategy: {budget.strategy}", style="dim")
+    round_ones = [at for at in budget.at if at.sequence_len % 64 == 0 and at.sequence_len != budget.limit]
+    beside = [at for at in round_ones if at.sequence_len < budget.limit][-2:]
+    beside += [at for at in round_ones if at.sequence_len > budget.limit][: TRIED - 1 - len(beside)]
+    for at in budget.at:
+        mine, last = at.sequence_len == budget.limit, at is budget.at[-1]
+        if mine or last or at in beside:
+            table.add_row(
+                f"{at.sequence_len:,}",
+                f"{at.samples:,}",
+                share(at.whole / budget.samples) if budget.samples else "-",
+                share(at.tokens / budget.tokens) if budget.tokens else "-",
+                "the preset's" if mine else "the longest" if last else "",
+                style="bold" if mine else "",
+            )
+    return table
+
+
+def positions_table(positions: tuple[StepPosition, ...]) -> Table:
+    """The step labels by position."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for column in ("step", "judged", "right", "not judged", "first error"):
+        table.add_column(column, justify="right")
+    for at in positions:
+        right = share(at.right / at.judged) if at.judged else "-"
+        table.add_row(position_name(at), f"{at.judged:,}", right, f"{at.unjudged:,}", f"{at.first_errors:,}")
+    return table

@@ -8,9 +8,9 @@ from engine.sample import Split
 
 @dataclass(frozen=True, slots=True)
 class FindingSummary:
-    """A finding over a data set: how many rows have it, the first 100 of them as (data set, row), and what to do.
+    """A finding over a data set: how many rows have it, the first 10,000 of them as (data set, row), and what to do.
 
-    `train` and `eval` are where the first 10,000 of them stand in their splits.
+    `rows` are those of training, `eval_rows` those set aside.
     """
 
     code: str
@@ -19,8 +19,7 @@ class FindingSummary:
     rows: tuple[tuple[int, int], ...]
     message: str
     advice: str
-    train: tuple[int, ...] = ()
-    eval: tuple[int, ...] = ()
+    eval_rows: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class CheckReport:
 
     `lengths` has longer (of the two sides), chosen and rejected for pairs; sequence, step and steps (a row) for
     stepwise data. `statistics` holds what the checks measured by name (engine.check.statistic says it in words).
-    `dropped_at` has for each split and reason where its rows stand in the split, the first 10,000. A report that is
+    `dropped_rows` has for each split and reason its first 10,000 rows as (data set, row). A report that is
     not `complete` is of the first rows only (`rows` of `planned`), more will follow, and its digest is empty.
     """
 
@@ -100,7 +99,7 @@ class CheckReport:
     eval_dropped: dict[str, int] = field(default_factory=dict)
     budget: LengthBudget | None = None
     positions: tuple[StepPosition, ...] = ()
-    dropped_at: dict[Split, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    dropped_rows: dict[Split, dict[str, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     complete: bool = True
     planned: int = 0
     kind: Literal["check_report"] = "check_report"

@@ -15,7 +15,6 @@ from engine.inspector.messages import (
     REQUEST_WIRE,
     Cancel,
     Check,
-    Chunk,
     Describe,
     Description,
     EncodeRows,
@@ -28,6 +27,7 @@ from engine.inspector.messages import (
     Rows,
     SearchRows,
     Summarise,
+    is_on_the_way,
 )
 from engine.inspector.row_messages import Done, Located, RowsFound, RowSummaries
 from engine.progress import Progress
@@ -116,7 +116,7 @@ class Inspector:
                 yield reply
 
     async def check(self, preset: PresetText) -> AsyncIterator[Progress | CheckReport | Failure]:
-        """Check the whole data set: progress as it comes, then the report (or a Failure), which is the last."""
+        """Check the whole data set: progress and partial reports as they come, at the end the report or a Failure."""
         async with contextlib.aclosing(self._replies(Check(preset))) as replies:
             async for reply in replies:
                 assert isinstance(reply, Progress | CheckReport | Failure)
@@ -139,7 +139,7 @@ class Inspector:
             await self._send(Envelope(number, request))
             while not answered:
                 reply = await inbox.get()
-                answered = not isinstance(reply, Progress | Chunk)
+                answered = not is_on_the_way(reply)
                 yield reply
         finally:
             del self._waiting[number]

@@ -4,7 +4,7 @@ Requests carry the preset's text, never a handle: the process keeps what it has 
 restarted at any time without the screen having to tell it anything again.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -84,7 +84,7 @@ class Locate:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Check the whole data set. Answered by Progress messages, then a CheckReport."""
+    """Check the whole data set. Answered by Progress and reports that are not complete, then the CheckReport."""
 
     preset: PresetText
     kind: Literal["check"] = "check"
@@ -201,6 +201,11 @@ Chunk = RowSummaries | RowsFound
 """Part of an answer; the rest is to come."""
 
 Reply = Answer | Chunk | Progress
+
+
+def is_on_the_way(reply: Reply) -> bool:
+    """Whether more replies follow this one."""
+    return isinstance(reply, Progress | Chunk) or (isinstance(reply, CheckReport) and not reply.complete)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class Worker(threading.Thread):
                     opened = self._open(preset)
                     return Rows(view_rows(opened, split, start, stop), len(opened.split(split)))
                 case Check(preset=preset):
-                    return check(self._open(preset), send, cancelled)
+                    return check(self._open(preset), send, cancelled, send)
                 case Summarise(preset=preset, split=split, start=start, stop=stop):
                     return Done(summarise(self._open(preset), split, (start, stop), send, cancelled))
                 case SearchRows(preset=preset, split=split, text=text, start=start):

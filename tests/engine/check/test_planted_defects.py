@@ -99,7 +99,7 @@ def write(path, rows):
 
 def found(report: CheckReport) -> dict[str, list[int]]:
     """The rows of each finding, by code."""
-    return {finding.code: [row for _, row in finding.rows] for finding in report.findings}
+    return {finding.code: [row for _, row in (*finding.rows, *finding.eval_rows)] for finding in report.findings}
 
 
 STEPWISE = {"kind": "process_reward_model", "dataset": {"type": "stepwise_supervised"}}
@@ -247,7 +247,7 @@ def test_leaks_between_train_and_eval(opened):
     report = check(opened(train, held_out, **CHAT))
     assert found(report) == {"eval-leak": [2]}
     (leak,) = report.findings
-    assert leak.rows == ((1, 2),)
+    assert (leak.rows, leak.eval_rows) == ((), ((1, 2),))
     assert report.eval_rows == report.eval_kept == len(held_out)
 
 

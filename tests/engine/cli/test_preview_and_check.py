@@ -76,7 +76,13 @@ def test_check_prints_the_ledger_and_exits_by_the_gravest_finding(write_preset, 
     assert main(["check", str(write_preset(rows)), "--json"]) == 0
     clean = json.loads(capsys.readouterr().out)
     assert (clean["rows"], clean["kept"], clean["dropped"]) == (40, 40, {})
-    assert set(clean["lengths"]) == {"chosen", "rejected"}
+    assert set(clean["lengths"]) == {"longer", "chosen", "rejected"}
+    assert clean["budget"]["at"][-1] == {
+        "sequence_len": 512,
+        "samples": 40,
+        "whole": 40,
+        "tokens": clean["budget"]["tokens"],
+    }
     rows[5]["rejected"] = rows[5]["chosen"]
     main(["check", str(write_preset(rows)), "--json"])
     planted = json.loads(capsys.readouterr().out)
@@ -85,6 +91,11 @@ def test_check_prints_the_ledger_and_exits_by_the_gravest_finding(write_preset, 
     assert (found["count"], found["rows"]) == (1, [[0, 5]])
     assert found["advice"]
     assert planted["digest"] != clean["digest"]
+    assert main(["check", str(write_preset(rows))]) == 0
+    said = capsys.readouterr().out
+    assert "train: 39 of 40 samples kept (97 %) · 1 identical-pair" in said
+    assert "Always choosing the longer answer, unread, is right in" in said
+    assert not [name for name in planted["statistics"] if name in said]
 
 
 def test_a_bad_preset_is_exit_code_2_with_file_line_and_column(write_preset, capsys):
@@ -188,7 +199,7 @@ def test_preview_ends_with_the_ledger_of_what_it_showed(write_preset, capsys):
     rows[2]["rejected"] = rows[2]["chosen"]
     path = write_preset(rows)
     assert main(["preview", str(path), "--rows", "1:5"]) == 0
-    assert "shown: 3 of 4 samples kept · 1 identical-pair" in capsys.readouterr().out
+    assert "shown: 3 of 4 samples kept (75 %) · 1 identical-pair" in capsys.readouterr().out
     assert main(["preview", str(path), "--rows", "7:9"]) == 0
     assert "has 5 rows; none of them" in capsys.readouterr().out
     assert main(["preview", str(path), "--split", "eval"]) == 0
