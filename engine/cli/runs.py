@@ -1,17 +1,17 @@
-"""`runs`: list, watch, stop, kill, resume, compare and remove runs."""
+"""`runs`: what can be done with runs; listing them and writing on them have modules of their own."""
 
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engine.cli.run_list import add_list_arguments, each_run, listing_console, run_list, summary_object
+from engine.cli.run_notes import add_note_parsers
+from engine.cli.turn import add_turn_arguments, turn_of
 from engine.cli.watch import number, watch_run
 from engine.runs.compare import Comparison, compare
 from engine.runs.error import RunError
@@ -19,30 +19,26 @@ from engine.runs.find import find_run
 from engine.runs.folder import RunFolder
 from engine.runs.launch import resume
 from engine.runs.remove import remove_run
-from engine.runs.state import State, run_state
-from engine.runs.stop import kill, stop, wait_until_over
-from engine.runs.summary import RunSummary, list_runs
+from engine.runs.state import run_state, run_status
+from engine.runs.stop import PATIENCE, clean_up, kill, stop, wait_until_over
+from engine.runs.summary import list_runs
 from engine.visible import visible
-
-_STYLES = {State.FINISHED: "green", State.STOPPED: "yellow", State.FAILED: "red", State.CRASHED: "red"}
-_WIDE = 160
-_SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def add_runs_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the `runs` command and its own commands."""
     parser = commands.add_parser(
         "runs",
-        help="list, watch, stop, kill, resume, compare, remove runs",
+        help="list, watch, stop, kill, resume, compare, tag, rename, archive, remove runs",
         description="What runs there are, and what to do with them. RUN is a run's name or its folder.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a run")
-    parser.set_defaults(run=run_list)
+    parser.set_defaults(run=run_list, tag=[], state=None, preset=None, archived=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
 
     listing = actions.add_parser("list", help="list the runs, the living first (what `runs` alone does)")
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object a run")
-    listing.set_defaults(run=run_list)
+    add_list_arguments(listing)
 
     watch = actions.add_parser("watch", help="follow a run; Ctrl-C ends the watching, not the run")
     watch.add_argument("name", metavar="RUN", nargs="?", help="which (default: the newest of the living)")
@@ -51,43 +47,29 @@ def add_runs_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 
     stopping = _for_several(actions, "stop", "ask runs to save a checkpoint and end; they can be resumed", run_stop)
     stopping.add_argument("--wait", action="store_true", help="wait until they have ended")
-    _for_several(actions, "kill", "end runs now: SIGTERM, and after a few seconds SIGKILL", run_kill)
+    _for_several(
+        actions, "kill", f"end runs: SIGTERM, and SIGKILL to what lives {PATIENCE:.0f} seconds later", run_kill
+    )
+
+    cleaning = actions.add_parser("clean", help="end the processes that outlived the one that leads their run")
+    cleaning.add_argument("names", metavar="RUN", nargs="*", help="whose (default: of every run)")
+    cleaning.add_argument("--yes", action="store_true", help="do not ask")
+    cleaning.set_defaults(run=run_clean)
 
     resuming = actions.add_parser("resume", help="train a run on from its last complete checkpoint, and follow it")
     resuming.add_argument("name", metavar="RUN")
     resuming.add_argument("--detach", action="store_true", help="launch it and return at once")
+    add_turn_arguments(resuming)
     resuming.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="its events as JSON lines")
     resuming.set_defaults(run=run_resume)
 
     comparing = _for_several(actions, "compare", "what runs reached, and how their presets differ", run_compare)
     comparing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object")
 
+    add_note_parsers(actions)
+
     removing = _for_several(actions, "rm", "remove runs with everything in their folders; never a living one", run_rm)
     removing.add_argument("--yes", action="store_true", help="do not ask")
-
-
-def run_list(arguments: argparse.Namespace) -> int:
-    """Print the runs."""
-    summaries = list_runs()
-    if arguments.json:
-        for summary in summaries:
-            sys.stdout.write(json.dumps(_plain(summary)) + "\n")
-        return 0
-    console = _console()
-    if not summaries:
-        console.print("No runs yet: `rm-workbench train demo-pairs` makes one.")
-        return 0
-    table = Table(box=None, pad_edge=False)
-    for heading in ("run", "state", "preset"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("step", "loss", "accuracy", "held-out"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("loss so far", no_wrap=True)
-    table.add_column("created", no_wrap=True)
-    for summary in summaries:
-        table.add_row(*_cells(summary, _can_draw(console)))
-    console.print(table)
-    return 0
 
 
 def run_watch(arguments: argparse.Namespace) -> int:
@@ -110,29 +92,51 @@ def run_stop(arguments: argparse.Namespace) -> int:
         wait_until_over(run)
         return f"{run.name} has {run_state(run)}"
 
-    return _each(arguments.names, ask)
+    return each_run(arguments.names, ask)
 
 
 def run_kill(arguments: argparse.Namespace) -> int:
     """Kill runs."""
 
     def end(run: RunFolder) -> str:
-        kill(run)
-        return f"{run.name} is ended"
+        killed = kill(run)
+        how = f"was killed, {PATIENCE:.0f} seconds after it was asked" if killed.forced else "ended when it was asked"
+        return f"{run.name} {how}; " + (f"{killed.checkpoint} is its last" if killed.checkpoint else "no checkpoint")
 
-    return _each(arguments.names, end)
+    return each_run(arguments.names, end)
+
+
+def run_clean(arguments: argparse.Namespace) -> int:
+    """End what outlived the leaders of runs, after asking."""
+    runs = [find_run(name) for name in arguments.names]
+    runs = runs or [RunFolder(summary.path) for summary in list_runs() if summary.path.exists()]
+    left = {run: run_status(run).workers for run in runs if run.exists()}
+    left = {run: workers for run, workers in left.items() if workers}
+    if not left:
+        listing_console().print("No process has outlived the one that leads its run.")
+        return 0
+    for run, workers in left.items():
+        listing_console().print(Text(visible(f"{run.name}: processes {', '.join(map(str, workers))}")))
+    if not arguments.yes and not _agreed("End them?", "ending processes is not undone"):
+        return 1
+
+    def clean(run: RunFolder) -> str:
+        count = clean_up(run)
+        return f"{run.name}: {count} ended"
+
+    return each_run([str(run.path) for run in left], clean)
 
 
 def run_resume(arguments: argparse.Namespace) -> int:
     """Launch a run again, and follow it."""
     run = find_run(arguments.name)
-    resume(run)
+    resume(run, **turn_of(arguments))
     if not arguments.detach:
         return watch_run(run, as_json=arguments.json, owner=True)
     if arguments.json:
         sys.stdout.write(json.dumps({"run": run.name, "path": str(run.path)}) + "\n")
     else:
-        _console().print(Text(visible(f"{run.name} goes on from {run.manifest().resumed_from}")))
+        listing_console().print(Text(visible(f"{run.name} goes on from {run.manifest().resumed_from}")))
     return 0
 
 
@@ -142,7 +146,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(_comparison_object(comparison)) + "\n")
         return 0
-    console = _console()
+    console = listing_console()
     console.print(_comparison_table(comparison))
     known = [digest for digest in comparison.digests if digest]
     if len(known) == len(comparison.runs) > 1:
@@ -156,20 +160,17 @@ def run_compare(arguments: argparse.Namespace) -> int:
 def run_rm(arguments: argparse.Namespace) -> int:
     """Remove runs, after asking."""
     runs = [find_run(name) for name in arguments.names]
-    if not arguments.yes:
-        names = ", ".join(visible(run.name) for run in runs)
-        if not sys.stdin.isatty():
-            raise RunError(f"removing {names} cannot be undone", advice="say --yes if you mean it")
-        sys.stderr.write(f"Remove {names} with all checkpoints and models? [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            return 1
+    names = ", ".join(visible(run.name) for run in runs)
+    if not arguments.yes and not _agreed(
+        f"Remove {names} with all checkpoints and models?", f"removing {names} cannot be undone"
+    ):
+        return 1
 
     def remove(run: RunFolder) -> str:
         remove_run(run)
         return f"{run.name} is removed"
 
-    return _each(arguments.names, remove)
+    return each_run(arguments.names, remove)
 
 
 def _for_several(
@@ -184,62 +185,18 @@ def _for_several(
     return parser
 
 
-def _each(names: Sequence[str], action: Callable[[RunFolder], str]) -> int:
-    """Do it to each run, saying what was done; one that fails does not keep the others from it."""
-    console, errors = _console(), Console(stderr=True, highlight=False, soft_wrap=True)
-    code = 0
-    for name in names:
-        try:
-            console.print(Text(visible(action(find_run(name)))))
-        except RunError as error:
-            errors.print(Text(visible(str(error), keep="\n"), style="red"))
-            code = 1
-    return code
-
-
-def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
-
-
-def _can_draw(console: Console) -> bool:
-    return (console.encoding or "").lower().startswith("utf")
-
-
-def _cells(summary: RunSummary, draw: bool) -> list[Text]:
-    steps = "-" if summary.step is None else str(summary.step)
-    if summary.total_steps:
-        steps = f"{summary.step or 0}/{summary.total_steps}"
-    return [
-        Text(visible(summary.name)),
-        Text(summary.state.value, style=_STYLES.get(summary.state, "cyan")),
-        Text(visible(summary.preset)),
-        Text(steps),
-        Text(number(summary.loss)),
-        Text(number(summary.accuracy)),
-        Text(number(summary.eval_accuracy)),
-        Text(_spark(summary.series) if draw else ""),
-        Text(time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)) if summary.created else "-"),
-    ]
-
-
-def _spark(series: Sequence[float], width: int = 12) -> str:
-    if not series:
-        return ""
-    chosen = [series[len(series) * i // width] for i in range(width)] if len(series) > width else list(series)
-    low, high = min(chosen), max(chosen)
-    if high == low:
-        return _SPARKS[0] * len(chosen)
-    return "".join(_SPARKS[round((value - low) / (high - low) * (len(_SPARKS) - 1))] for value in chosen)
-
-
-def _plain(summary: RunSummary) -> dict[str, Any]:
-    return asdict(summary) | {"path": str(summary.path), "state": summary.state.value, "live": summary.live}
+def _agreed(question: str, why: str) -> bool:
+    """Ask on the terminal. Raises RunError where there is none to ask on."""
+    if not sys.stdin.isatty():
+        raise RunError(why, advice="say --yes if you mean it")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _comparison_object(comparison: Comparison) -> dict[str, Any]:
     return {
-        "runs": [_plain(summary) for summary in comparison.runs],
+        "runs": [summary_object(summary) for summary in comparison.runs],
         "digests": comparison.digests,
         "preset": comparison.preset,
         "results": comparison.results,

@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.preset_argument import add_preset_argument
+from engine.cli.turn import add_turn_arguments, turn_of
 from engine.cli.watch import watch_run
 from engine.preset.load import load_preset
 from engine.runs.folder import create_run
 from engine.runs.launch import launch
+from engine.runs.state import State, run_status
 from engine.visible import visible
 
 
@@ -26,6 +28,7 @@ def add_train_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     add_preset_argument(parser)
     parser.add_argument("--name", metavar="NAME", help="the run's name (default: the preset's, numbered)")
     parser.add_argument("--detach", action="store_true", help="launch it, say where it is, and return at once")
+    add_turn_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the run's events as JSON lines, and nothing else")
     parser.set_defaults(run=run)
 
@@ -33,14 +36,17 @@ def add_train_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
 def run(arguments: argparse.Namespace) -> int:
     """Create, launch and follow a run; 0 if it finished or was stopped, 1 if it failed or crashed."""
     loaded = load_preset(arguments.preset, arguments.set)
+    turn = turn_of(arguments)
     created = create_run(loaded, arguments.name)
-    launch(created)
+    launch(created, **turn)
     if arguments.detach:
         if arguments.json:
             sys.stdout.write(json.dumps({"run": created.name, "path": str(created.path)}) + "\n")
         else:
             console = Console(highlight=False, soft_wrap=True)
-            console.print(Text(visible(f"{created.name} is launched: {created.path}")))
+            status = run_status(created)
+            waits = f", and {status.message}" if status.state is State.QUEUED else ""
+            console.print(Text(visible(f"{created.name} is launched{waits}: {created.path}")))
             console.print(Text(f"  rm-workbench runs watch {created.name}", style="dim"))
         return 0
     if not arguments.json:

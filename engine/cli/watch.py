@@ -18,7 +18,7 @@ from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
 from engine.runs.follow import follow
 from engine.runs.state import State, Status, run_status
-from engine.runs.stop import kill, stop
+from engine.runs.stop import PATIENCE, kill, stop
 from engine.visible import visible
 
 SHOWN = ("loss", "accuracy", "balanced_accuracy", "margin", "learning_rate")
@@ -43,6 +43,7 @@ def watch_run(run: RunFolder, *, as_json: bool, owner: bool) -> int:
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     values: dict[str, float | None] = {}
     interrupts = _Interrupts()
+    worried: State | None = None
     with interrupts.counted(), _shower(console, as_json) as shower:
         for batch in follow(run):
             for record in batch.records:
@@ -51,6 +52,7 @@ def watch_run(run: RunFolder, *, as_json: bool, owner: bool) -> int:
                 shower.show(record.event)
             if as_json:
                 _print_lines(batch.lines)
+            worried = _worry(batch.status, worried, console)
             if interrupts.new() and not _interrupted(run, interrupts.count, owner, console):
                 return 130
     status = run_status(run)
@@ -82,6 +84,15 @@ class _Interrupts:
         self.count += 1
 
 
+def _worry(status: Status | None, worried: State | None, console: Console) -> State | None:
+    """Say once that the run is stalled or orphaned: it may go on, and the watching does."""
+    state = status.state if status is not None and status.state in {State.STALLED, State.ORPHANED} else None
+    if status is not None and state is not None and state is not worried:
+        console.print(Text(f"{state}: {visible(status.message)}", style="yellow"))
+        console.print(Text(f"  {visible(status.advice)}"))
+    return state
+
+
 def _interrupted(run: RunFolder, count: int, owner: bool, console: Console) -> bool:
     """Act on Ctrl-C; False if the watching is to end."""
     if not owner:
@@ -92,7 +103,7 @@ def _interrupted(run: RunFolder, count: int, owner: bool, console: Console) -> b
             console.print(Text("stopping: it saves a checkpoint at the step's end (Ctrl-C again kills it)"))
             stop(run)
         else:
-            console.print(Text("killing"))
+            console.print(Text(f"killing: what does not end within {PATIENCE:.0f} seconds is ended"))
             kill(run)
     except RunError as error:
         console.print(Text(visible(str(error), keep="\n"), style="yellow"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.events.reader import EventReader
 from engine.events.schema import End, Record
 from engine.runs.folder import RunFolder
-from engine.runs.state import run_state
+from engine.runs.state import Status, run_status
 
 _POLL = 0.1
 _LOOK = 1.0
@@ -15,10 +15,14 @@ _LOOK = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What came since the last batch: the lines as they stand in the file, and the events in them."""
+    """What came since the last batch: the lines as they stand in the file, and the events in them.
+
+    `status` is the run's, as it was when it was last looked at; None before that.
+    """
 
     lines: tuple[bytes, ...]
     records: tuple[Record, ...]
+    status: Status | None = None
 
 
 def follow(run: RunFolder) -> Iterator[Batch]:
@@ -28,7 +32,7 @@ def follow(run: RunFolder) -> Iterator[Batch]:
     crashed, which `run_status` then tells.
     """
     reader = EventReader(run.events)
-    over = False
+    status: Status | None = None
     ended = False
     look_again = 0.0
     while True:
@@ -37,15 +41,13 @@ def follow(run: RunFolder) -> Iterator[Batch]:
         for record in records:
             # An end is followed by other events where the run was resumed.
             ended = isinstance(record.event, End)
-        yield Batch(tuple(lines), tuple(records))
+        yield Batch(tuple(lines), tuple(records), status)
         if lines:
             continue
-        if over:
+        if status is not None and not status.state.live:
             return
-        if ended:
-            over = not run_state(run).live
-        elif time.monotonic() >= look_again:
-            over = not run_state(run).live
+        if ended or time.monotonic() >= look_again:
+            status = run_status(run)
             look_again = time.monotonic() + _LOOK
-        if not over:
+        if status is None or status.state.live:
             time.sleep(_POLL)

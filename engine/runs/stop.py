@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import psutil
 
@@ -14,6 +15,10 @@ from engine.runs.folder import RunFolder
 from engine.runs.lock import is_locked, take_lock
 from engine.runs.process import is_here, members
 from engine.runs.state import State, run_state, run_status
+from engine.visible import visible
+
+PATIENCE = 5.0
+"""Seconds that a killed run has to end by itself."""
 
 
 def stop(run: RunFolder) -> None:
@@ -35,9 +40,18 @@ def terminate(run: RunFolder) -> int:
     return _signal(run, signal.SIGTERM)
 
 
-def kill(run: RunFolder, patience: float = 5.0) -> None:
-    """End the run now: SIGTERM to all its processes, and after `patience` seconds SIGKILL to those that are left.
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """How a run took being killed: whether it had to be `forced` (SIGKILL), and its last whole checkpoint."""
 
+    forced: bool
+    checkpoint: str | None
+
+
+def kill(run: RunFolder, patience: float = PATIENCE) -> Killed:
+    """End the run: SIGTERM to all its processes, and after `patience` seconds SIGKILL to those that are left.
+
+    SIGTERM is a request to stop: what finishes its step and saves a checkpoint within `patience` loses nothing.
     Workers that outlived a dead leader are ended too. A run that did not live to say how it ended gets an end event
     that says it was killed. Raises RunError if none of its processes is alive, or they are on another machine, or
     cannot be ended.
@@ -46,19 +60,21 @@ def kill(run: RunFolder, patience: float = 5.0) -> None:
     living = members(manifest)
     if not living:
         if is_locked(run.path) and not is_here(manifest):
-            raise RunError(f"its processes are on {manifest.host}", str(run.path), "kill it there")
+            raise RunError(f"its processes are on {visible(manifest.host or '?')}", str(run.path), "kill it there")
         _must_live(run)
     if patience > 0:
         terminate(run)
-        _wait(lambda: not members(manifest), patience)
-    _signal(run, signal.SIGKILL)
-    if not _wait(lambda: not members(manifest), 10.0):
-        left = ", ".join(str(process.pid) for process in members(manifest))
+        _wait(lambda: not members(run.manifest()), patience)
+    forced = _signal(run, signal.SIGKILL) > 0
+    if not _wait(lambda: not members(run.manifest()), 10.0):
+        left = ", ".join(str(process.pid) for process in members(run.manifest()))
         raise RunError(f"processes {left} of the run do not end", str(run.path), "they may hang in the GPU's driver")
     _record_kill(run)
+    checkpoints = run.checkpoints()
+    return Killed(forced, checkpoints[-1].name if checkpoints else None)
 
 
-def clean_up(run: RunFolder, patience: float = 5.0) -> int:
+def clean_up(run: RunFolder, patience: float = PATIENCE) -> int:
     """End the processes that outlived the run's dead leader (`Status.workers`); returns how many there were.
 
     Raises RunError if there are none, or they cannot be ended.
@@ -97,7 +113,8 @@ def _signal(run: RunFolder, number: int) -> int:
 
 def _record_kill(run: RunFolder) -> None:
     try:
-        lock = take_lock(run.path)
+        # Its keeper may still be noting the end.
+        lock = take_lock(run.path, patience=5.0)
     except RunError:
         return
     try:

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from engine.runs.launch import launch
 from engine.runs.manifest import update_manifest
 from engine.runs.process import members
 from engine.runs.state import State, run_state
-from engine.runs.stop import wait_until_over
+from engine.runs.stop import clean_up, wait_until_over
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAINER = ROOT / "tests" / "engine" / "runs" / "fake_trainer.py"
@@ -59,6 +60,13 @@ def started(monkeypatch):
         return run
 
     return start
+
+
+def until(condition, timeout=15.0):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def ended(name, loss=0.5, accuracy=0.75, overrides=(), digest="d1"):
@@ -172,7 +180,7 @@ def test_resume_follows_to_the_end(started, capfd, monkeypatch):
 def test_kill_ends_a_run_now(started, capfd):
     run = started()
     assert main(["runs", "kill", run.name]) == 0
-    assert "tiny-1 is ended" in capfd.readouterr().out
+    assert "tiny-1 ended when it was asked; checkpoint-" in capfd.readouterr().out
     assert not members(run.manifest())
 
 
@@ -211,6 +219,48 @@ def test_compare_shows_results_and_what_differs_in_the_presets(capfd):
     assert comparison["preset"] == {}
     assert comparison["results"]["eval_accuracy"] == [0.5, 0.75]
     assert [run["name"] for run in comparison["runs"]] == ["one", "three"]
+
+
+def test_tags_notes_and_names_are_kept_and_filter_the_list(capfd):
+    ended("one")
+    ended("two")
+    assert main(["runs", "tag", "one", "best", "long"]) == 0
+    assert main(["runs", "tag", "one", "long", "--remove"]) == 0
+    assert main(["runs", "note", "one", "try it with \x1b[2J margins"]) == 0
+    assert main(["runs", "rename", "one", "first"]) == 0
+    assert main(["runs", "archive", "two"]) == 0
+    capfd.readouterr()
+    assert main(["runs", "note", "first"]) == 0
+    assert capfd.readouterr().out == "try it with ␛[2J margins\n"
+    for filters, names in (
+        ([], ["first"]),
+        (["--archived"], ["two", "first"]),
+        (["--archived", "--tag", "best"], ["first"]),
+        (["--state", "finished"], ["first"]),
+        (["--state", "crashed"], []),
+        (["--preset", "other"], []),
+    ):
+        assert main(["runs", "list", "--json", *filters]) == 0
+        assert [json.loads(line)["name"] for line in capfd.readouterr().out.splitlines()] == names
+    assert main(["runs", "list", "--archived"]) == 0
+    shown = capfd.readouterr().out
+    assert "best" in shown
+    assert "finished, archived" in shown
+
+
+def test_clean_ends_what_outlived_its_leader_and_nothing_else(started, capfd, monkeypatch):
+    monkeypatch.setattr("engine.cli.runs.clean_up", lambda run: clean_up(run, patience=0.1))
+    living = started(name="living")
+    orphaned = started("workers", name="orphaned")
+    os.kill(orphaned.manifest().pid, signal.SIGKILL)
+    until(lambda: run_state(orphaned) is State.ORPHANED)
+    assert main(["runs", "clean"]) == 1
+    assert "say --yes" in capfd.readouterr().err
+    assert main(["runs", "clean", "--yes"]) == 0
+    assert "orphaned: 1 ended" in capfd.readouterr().out
+    assert run_state(living).live
+    assert not members(orphaned.manifest())
+    assert main(["runs", "clean"]) == 0
 
 
 def test_rm_removes_after_yes_and_never_a_living_run(started, capfd):
