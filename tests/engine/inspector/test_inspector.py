@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from engine.inspector.client import Inspector
 from engine.inspector.check_messages import CheckReport
+from engine.inspector.client import Inspector
 from engine.inspector.messages import Description, Failure, PresetText, Rows
 from engine.prepare import open_preset, prepare
 from engine.preset.load import load_preset
