@@ -127,6 +127,9 @@ class PairView(Widget):
         self.set_class(event.size.height >= LEGEND_FROM, "-tall")
         self.chosen.tokens.partner = None if stacked else self.rejected.tokens
         self.rejected.tokens.partner = None if stacked else self.chosen.tokens
+        if stacked:
+            for pane in (self.chosen, self.rejected):
+                pane.follow(None)
 
     def on_token_pane_scrolled(self, event: TokenPane.Scrolled) -> None:
         """Beside each other, the other side follows."""

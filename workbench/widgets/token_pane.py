@@ -47,7 +47,7 @@ class TokenPane(VerticalScroll, can_focus=False):
     """
 
     class Scrolled(Message):
-        """The reader has scrolled."""
+        """A pane stands where its reader wants it to."""
 
         def __init__(self, pane: "TokenPane") -> None:
             super().__init__()
@@ -58,6 +58,7 @@ class TokenPane(VerticalScroll, can_focus=False):
         self.tokens = TokenView(side)
         self._opening = 0
         self._kept: Anchor | None = None
+        self._followed: float | None = None
         self._settling = False
         self._settled_for: tuple[object, ...] = ()
 
@@ -82,7 +83,7 @@ class TokenPane(VerticalScroll, can_focus=False):
             sequence, shared_prefix=shared_prefix, diverges=diverges, limit=limit, probabilities=probabilities
         )
         self._opening = min(opening, len(sequence.ids) - 1) if sequence else 0
-        self._kept = None
+        self._kept = self._followed = None
         self.settle()
 
     def settle(self) -> None:
@@ -90,25 +91,32 @@ class TokenPane(VerticalScroll, can_focus=False):
         token = self._kept.token if self._kept else self._opening
         height = self.size.height
         line = self.tokens.line_of(token) if self.tokens.sequence and height else None
-        if line is None:
+        if self._followed is not None:
+            self._place(self._followed)
+        elif line is None:
             return
-        if self._kept is None:
+        elif self._kept is None:
             self._place(0 if line < height // 2 else line - max(height // 4, 1))
-        elif self._kept.below is not None:
-            self._place(line - min(self._kept.below, height - 1))
         else:
-            before, context = round(self.scroll_y), min(self._kept.context, (height - 1) // 2)
-            top = max(min(max(before, line + context + 1 - height), line - context), 0)
-            if self._is_settled:
-                self._kept = Anchor(token, line - top)
-            self._place(top)
-            if top != before:
-                self.post_message(self.Scrolled(self))
+            self._place(self._top_for(self._kept, line, height))
+            self.post_message(self.Scrolled(self))
 
-    def follow(self, y: float) -> None:
-        """Stand where the other pane stands."""
-        self._place(y)
-        self._hold()
+    def follow(self, y: float | None) -> None:
+        """Stand where the other pane stands, from now on; None: no longer, but here."""
+        if y is not None:
+            self._followed = y
+            self._place(y)
+        elif self._followed is not None:
+            self._hold()
+
+    def _top_for(self, kept: Anchor, line: int, height: int) -> int:
+        if kept.below is not None:
+            return line - min(kept.below, height - 1)
+        context = min(kept.context, (height - 1) // 2)
+        top = max(min(max(round(self.scroll_y), line + context + 1 - height), line - context), 0)
+        if self._is_settled:
+            self._kept = Anchor(kept.token, line - top)
+        return top
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Where a reader scrolls to is where the pane is to stand; that lines have moved under it is not scrolling."""
@@ -129,6 +137,7 @@ class TokenPane(VerticalScroll, can_focus=False):
     def on_token_view_sought(self, event: TokenView.Sought) -> None:
         """The cursor has gone to another token."""
         event.stop()
+        self._followed = None
         self._kept = Anchor(self.tokens.cursor, context=event.context)
         self.settle()
 
@@ -147,5 +156,5 @@ class TokenPane(VerticalScroll, can_focus=False):
 
     def _hold(self) -> None:
         token = self.tokens.token_on(round(self.scroll_y))
-        if token != GAP:
-            self._kept = Anchor(token, 0)
+        self._followed = None
+        self._kept = Anchor(token, 0) if token != GAP else None

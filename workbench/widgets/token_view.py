@@ -219,6 +219,7 @@ class TokenView(Widget, can_focus=True):
     def _go(self, token: int) -> None:
         if self.sequence and self.sequence.ids:
             self.cursor = min(max(token, 0), len(self.sequence.ids) - 1)
+            self.post_message(self.Sought(self, 1))
 
     def _go_lines(self, by: int) -> None:
         layout = self._layout
@@ -238,10 +239,9 @@ class TokenView(Widget, can_focus=True):
             by = 1 if by > 0 else -1
 
     def watch_cursor(self, before: int, now: int) -> None:
-        """Repaint the lines concerned, ask for the cursor to be in sight, and tell."""
+        """Repaint the lines concerned, and tell."""
         self._repaint(before)
         self._repaint(now)
-        self.post_message(self.Sought(self, 1))
         self.post_message(self.Moved(self))
 
     def watch_hover(self, before: int, now: int) -> None:
