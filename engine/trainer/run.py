@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, set_seed
 
+from engine.batch.budget import TokenBudget
 from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
@@ -32,6 +33,7 @@ from engine.runs.manifest import update_manifest
 from engine.runs.versions import versions
 from engine.sample import SampleId
 from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
+from engine.trainer.checkpoint import Checkpoints, origin_of, refuse_other
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell
 from engine.trainer.request import StopRequest, is_first_process
@@ -62,7 +64,10 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     objective = choose_objective(preset, prepared.train.rows.judged_labels())
     subsets = subsets_of(held_out.rows.ids, opened.eval.sources) if held_out else {}
     ledger = asdict(prepared.train.ledger)
+    origin = origin_of(preset, prepared.train.digest, int(os.environ.get("WORLD_SIZE", "1")))
     checkpoint = _resume_point(run_dir, preset)
+    if checkpoint:
+        refuse_other(checkpoint, origin)
     if is_first_process():
         facts: dict[str, Any] = {"digest": prepared.train.digest, "ledger": ledger, "versions": versions()}
         facts["resumed_from"] = checkpoint.name if checkpoint else None
@@ -75,10 +80,8 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     requested.check()
     os.environ.update(tracker_environment(preset, run_dir))
     packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
-    stopper, report = (
-        StopAtStepEnd(requested),
-        Report(tell, _baselines(preset, held_out), RowLog(run_dir) if is_first_process() else None),
-    )
+    stopper = StopAtStepEnd(requested)
+    report = Report(tell, _baselines(preset, held_out), RowLog(run_dir) if is_first_process() else None)
     trainer = build_trainer(
         preset,
         run_dir,
@@ -87,10 +90,11 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
         train_rows=prepared.train.rows,
         eval_rows=held_out.rows if held_out else None,
         tokenizer=opened.tokenizer,
-        callbacks=[stopper, report],
+        callbacks=[stopper, Checkpoints(run_dir, origin, preset.save_total_limit), report],
         objective=objective,
         observe=report.saw,
         subsets=subsets,
+        tell=tell,
     )
     tell(
         Start(
@@ -140,6 +144,7 @@ def build_trainer(
     objective: Objective,
     observe: Observe,
     subsets: Mapping[SampleId, str],
+    tell: Tell,
 ) -> RewardTrainer:
     """The trainer of a run: its batches and arguments as the preset says. Raises TrainingError."""
     precision = choose_precision(preset)
@@ -148,7 +153,7 @@ def build_trainer(
         [EarlyStoppingCallback(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
     )
     padded = PadCollator(tokenizer.pad_token_id)
-    return RewardTrainer(
+    trainer = RewardTrainer(
         model=model.model,
         args=training_arguments(preset, run_dir, planned, precision),
         collate=PackCollator(packing.pruned) if packing.packed else padded,
@@ -162,6 +167,9 @@ def build_trainer(
         observe=observe,
         subsets=subsets,
     )
+    # The events have the numbers; printed into the log, they would bury the last words of what fails.
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _resume_point(run_dir: Path, preset: Preset) -> Path | None:
