@@ -6,7 +6,7 @@ what is trained.
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from engine.encode.encoder import Encoder, encode_batch, make_encoder
 from engine.encode.encoding import EncodedRow
 from engine.encode.kept import EncodedSet, Gathering
+from engine.encode.pooling import Pooling, find_pooling
 from engine.encode.store import encoder_key, recall, remember
 from engine.encode.tokenizer import load_tokenizer
 from engine.error import EngineError
@@ -27,6 +28,7 @@ from engine.preset.load import LoadedPreset
 from engine.preset.schema import DatasetConfig, Preset
 from engine.progress import Progress
 from engine.sample import SampleId, Split
+from engine.source.left_out import read_left_out
 from engine.source.open import open_source
 from engine.source.row import Row, Source, fingerprint_of
 
@@ -95,6 +97,8 @@ class Opened:
     eval: SplitRows
     repeats: Mapping[SampleId, SampleId] = field(default_factory=dict)
     """With `dataset_exact_deduplication`: each row that repeats an earlier one of its split, and that earlier one."""
+    left_out: frozenset[tuple[int, int]] = frozenset()
+    """With `leave_out`: the rows, as (data set, row), that are left out."""
 
     def split(self, split: Split) -> SplitRows:
         """The rows of one split."""
@@ -115,6 +119,7 @@ class OpenCache:
 
     tokenizers: dict[Hashable, PreTrainedTokenizerBase] = field(default_factory=dict)
     sources: dict[Hashable, Source] = field(default_factory=dict)
+    poolings: dict[Hashable, Pooling] = field(default_factory=dict)
 
     LIMIT = 8
 
@@ -128,6 +133,8 @@ def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
     preset = loaded.preset
     base = loaded.path.parent
     tokenizer = _remembered(cache.tokenizers, _tokenizer_key(preset, base), lambda: load_tokenizer(preset, base))
+    model = (preset.base_model, preset.revision_of_model, base, _stamp(Path(preset.base_model) / "config.json"))
+    pooling = _remembered(cache.poolings, model, lambda: find_pooling(preset, base))
 
     def opened(dataset: int, config: DatasetConfig, evaluating: bool) -> OpenedSource:
         default_split = "test" if dataset >= len(preset.datasets) else "train"
@@ -135,7 +142,7 @@ def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
         source = _remembered(cache.sources, key, lambda: open_source(config, base, default_split))
         first_rows = source.rows(0, LOOKED_AT)
         format_ = choose_format(config.type, source.columns, first_rows, config, preset.model_kind)
-        encoder = make_encoder(preset, config, tokenizer, format_, evaluating=evaluating)
+        encoder = make_encoder(preset, config, tokenizer, format_, pooling=pooling, evaluating=evaluating)
         return OpenedSource(dataset, config, source, format_, encoder)
 
     train = tuple(opened(i, config, False) for i, config in enumerate(preset.datasets))
@@ -146,8 +153,11 @@ def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
         train_rows, eval_rows = _set_aside(_rows(train), preset.val_set_size, preset.seed)
         evaluating = [opened(i, config, True) for i, config in enumerate(preset.datasets)] if len(eval_rows) else train
         for_train, for_eval = SplitRows(train, train_rows), SplitRows(tuple(evaluating), eval_rows)
-    repeats = _repeats(for_train) | _repeats(for_eval) if preset.dataset_exact_deduplication else {}
-    return Opened(loaded, tokenizer, train + held_out, for_train, for_eval, repeats)
+    left_out = read_left_out(preset.leave_out, base)
+    _must_be_there(left_out, train + held_out, preset.leave_out)
+    deduplicates = preset.dataset_exact_deduplication
+    repeats = _repeats(for_train, left_out) | _repeats(for_eval, left_out) if deduplicates else {}
+    return Opened(loaded, tokenizer, train + held_out, for_train, for_eval, repeats, left_out)
 
 
 def encode_rows(
@@ -170,7 +180,7 @@ def encode_rows(
             read = dict(zip(indexes, _read(source.source, indexes), strict=True))
             numbered = [(SampleId(source.dataset, index), row) for index, row in read.items()]
             for encoded in encode_batch(source.encoder, numbered):
-                yield source, read[encoded.id.row], _without_repeat(opened, encoded)
+                yield source, read[encoded.id.row], _unless_left_out(opened, encoded)
 
 
 def encode_split(
@@ -222,7 +232,8 @@ def set_key(opened: Opened, split: Split) -> str | None:
         positions[1] = hashlib.blake2b(np.ascontiguousarray(rows.rows).tobytes(), digest_size=16).hexdigest()
     numbers = [(source.dataset, len(source.source)) for source in rows.sources]
     repeats = opened.loaded.preset.dataset_exact_deduplication
-    return fingerprint_of(opened.loaded.preset.model_kind, encoders, numbers, positions, repeats)
+    left_out = sorted(opened.left_out)
+    return fingerprint_of(opened.loaded.preset.model_kind, encoders, numbers, positions, repeats, left_out)
 
 
 def _encoded_set(
@@ -272,17 +283,37 @@ def _set_aside(rows: int, val_set_size: float, seed: int) -> tuple[Sequence[int]
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)  # type: ignore[return-value]
 
 
-def _repeats(rows: SplitRows) -> dict[SampleId, SampleId]:
-    """The rows that are exactly alike an earlier one, column for column."""
+def _must_be_there(left_out: Iterable[tuple[int, int]], sources: Sequence[OpenedSource], file: str | None) -> None:
+    """Raise PrepareError unless all rows exist: a file that was made for other data would leave out the wrong ones."""
+    for dataset, row in sorted(left_out):
+        if dataset >= len(sources) or row >= len(sources[dataset].source):
+            raise PrepareError(
+                f"There is no row {row} of data set {dataset} to leave out.",
+                str(file),
+                "The file was made for other data: make it anew, or take it out of `leave_out`.",
+            )
+
+
+def _repeats(rows: SplitRows, left_out: frozenset[tuple[int, int]]) -> dict[SampleId, SampleId]:
+    """The rows that are exactly alike an earlier one, column for column; those left out are no row's earlier one."""
     first: dict[bytes, SampleId] = {}
     found = {}
     for source, index in rows.locate(0, len(rows)):
+        if (source.dataset, index) in left_out:
+            continue
         content = json.dumps(source.source[index], sort_keys=True, default=str).encode()
         here = SampleId(source.dataset, index)
         earlier = first.setdefault(hashlib.blake2b(content, digest_size=16).digest(), here)
         if earlier is not here:
             found[here] = earlier
     return found
+
+
+def _unless_left_out(opened: Opened, encoded: EncodedRow) -> EncodedRow:
+    if (encoded.id.dataset, encoded.id.row) not in opened.left_out:
+        return _without_repeat(opened, encoded)
+    refusal = Refusal("left-out", f"named in {opened.loaded.preset.leave_out}: `leave_out` leaves it out")
+    return replace(encoded, refusal=refusal, extent=None)
 
 
 def _without_repeat(opened: Opened, encoded: EncodedRow) -> EncodedRow:

@@ -358,6 +358,19 @@ class Preset(BaseModel):
         Literal["auto", "cuda", "mps", "cpu"], *choice(Literal["auto", "cuda", "mps", "cpu"]).__metadata__
     ] = _ours("Where to train. `auto` takes CUDA, then MPS, then the CPU, and says so.", "auto")
     num_processes: Positive = _ours("Train in this many processes, through `accelerate launch`.", 1)
+    leave_out: Text | None = _ours(
+        "A file of rows to leave out of training and evaluation: JSON lines with `dataset` (0 is the first of "
+        "`datasets`; `test_datasets` count on) and `row`, as `rm-workbench runs rows --out` writes them."
+    )
+    micro_batch_tokens: Positive | None = _ours(
+        "Tokens a device takes at once. The rows of a step (`micro_batch_size` x `gradient_accumulation_steps` x "
+        "processes) stay the same, and so does its loss; they go through the model in as many batches as that takes.",
+        default_text="no limit: `micro_batch_size` samples at once",
+    )
+    halve_micro_batch_on_oom: Flag = _ours(
+        "Halve `micro_batch_tokens` and go on where a batch does not fit into the device's memory. One process only.",
+        False,
+    )
     num_threads: Positive | None = _ours("CPU threads of a training process.", default_text="PyTorch's choice")
 
     @property
@@ -436,6 +449,17 @@ def _conflicts(preset: Preset) -> list[Conflict]:
     )
     refuse(not preset.datasets, "datasets", "`datasets` is empty: add at least one data set with a `path`")
     refuse(preset.bf16 is True and preset.fp16, "fp16 bf16", "`bf16` and `fp16` are both true: keep one")
+    refuse(
+        preset.micro_batch_tokens and (preset.deepspeed or preset.fsdp),
+        "micro_batch_tokens",
+        "`micro_batch_tokens` does not go together with `deepspeed` or `fsdp`, which want batches of one number on all "
+        "processes: use `micro_batch_size` and `gradient_accumulation_steps`",
+    )
+    refuse(
+        preset.halve_micro_batch_on_oom and not preset.micro_batch_tokens,
+        "halve_micro_batch_on_oom",
+        "`halve_micro_batch_on_oom` halves `micro_batch_tokens`: say where it begins",
+    )
     refuse(
         preset.warmup_steps and preset.warmup_ratio,
         "warmup_steps warmup_ratio",

@@ -10,7 +10,7 @@ from engine.preset.schema import DatasetConfig
 from engine.preset.show import show_preset
 
 _MODELS = ("base_model", "tokenizer_config")
-_PATHS = ("chat_template_jinja", "deepspeed", "resume_from_checkpoint")
+_PATHS = ("chat_template_jinja", "deepspeed", "resume_from_checkpoint", "leave_out")
 _BUILDERS = ("json", "csv", "parquet", "arrow")
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.error import EngineError
 from engine.finding import Ledger
 from engine.prepare import LengthError, OpenCache, PrepareError, encode_rows, open_preset, prepare
 from engine.preset.load import load_preset
@@ -82,6 +83,49 @@ def test_exact_repeats_are_dropped_and_counted_only_where_asked_for(write_preset
     prepared = prepare(opened(path, "dataset_exact_deduplication=true"))
     assert prepared.train.ledger == Ledger(5, 3, {"duplicate-row": 2})
     assert [row.id.row for row in prepared.train.rows] == [0, 1, 2]
+
+
+def test_rows_that_a_file_names_are_left_out_and_counted(write_preset, tmp_path):
+    rows = pair_rows(5)
+    path = write_preset([*rows, rows[1]], "leave_out: hard.jsonl\n")
+    (path.parent / "hard.jsonl").write_text('{"dataset": 0, "row": 1, "margins": [-2.5]}\n\n{"dataset": 0, "row": 3}\n')
+    preset = opened(path)
+    prepared = prepare(preset)
+    assert prepared.train.ledger == Ledger(6, 4, {"left-out": 2})
+    assert [row.id.row for row in prepared.train.rows] == [0, 2, 4, 5]
+    shown = {encoded.id.row: encoded.refusal for _, _, encoded in encode_rows(preset, "train")}
+    assert [row for row, refusal in shown.items() if refusal and refusal.reason == "left-out"] == [1, 3]
+    again = prepare(opened(path, "dataset_exact_deduplication=true"))
+    assert again.train.ledger == Ledger(6, 4, {"left-out": 2})
+
+
+def test_leaving_out_changes_the_training_set_and_not_the_split(write_preset):
+    path = write_preset(pair_rows(20), "val_set_size: 5\nleave_out: hard.jsonl\n")
+    named = path.parent / "hard.jsonl"
+    named.write_text("")
+    whole = prepare(opened(path))
+    one = whole.train.rows[0].id
+    named.write_text(f'{{"dataset": {one.dataset}, "row": {one.row}}}\n')
+    without = prepare(opened(path))
+    assert without.train.digest != whole.train.digest
+    assert without.eval.digest == whole.eval.digest
+    assert [row.id for row in without.train.rows] == [row.id for row in whole.train.rows][1:]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [('{"dataset": 0, "row": 9}', "no row 9 of data set 0"), ('{"row": 1}', "names no row"), ("[0, 1", "names no row")],
+)
+def test_a_file_that_names_no_row_of_the_data_is_refused(write_preset, line, words):
+    path = write_preset(pair_rows(3), "leave_out: hard.jsonl\n")
+    (path.parent / "hard.jsonl").write_text(line + "\n")
+    with pytest.raises(EngineError, match=words):
+        opened(path)
+
+
+def test_a_file_of_rows_that_is_not_there_is_an_error(write_preset):
+    with pytest.raises(EngineError, match="not there"):
+        opened(write_preset(pair_rows(3), "leave_out: hard.jsonl\n"))
 
 
 def test_kept_steps_come_back_as_they_were_encoded(write_preset):
