@@ -13,12 +13,16 @@ from pathlib import Path
 from engine.error import EngineError
 from engine.format.choose import choose_format
 from engine.format.format import Format, FormatError, Kind
+from engine.hub import HubError, model_on_hub
 from engine.preset.schema import DatasetConfig
 from engine.source.open import open_source
 from engine.source.row import Source, SourceError
 
 MODELS: Mapping[Kind, str] = {"pair": "Qwen/Qwen3-0.6B", "steps": "Qwen/Qwen2.5-0.5B"}
 """The model that a proposed preset starts from, unless another is asked for: small, open, with a chat template."""
+
+STAND_IN = "demo:model"
+"""What stands in for it where there is neither a hub nor a copy: it needs no network, and shows tokens at once."""
 
 HELD_OUT = ("test", "validation", "valid", "dev", "eval")
 """Splits to evaluate on, the first that there is."""
@@ -36,7 +40,7 @@ _WANTED: Mapping[Kind, tuple[str, ...]] = {
     "pair": ("prompt", "chosen", "rejected"),
     "steps": ("prompt", "completions", "labels"),
 }
-_PLAIN = re.compile(r"[A-Za-z_][\w/. -]*[\w/.]")
+_PLAIN = re.compile(r"[A-Za-z_][\w/. -]*[\w/.]|demo:\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,10 @@ def propose_preset(path: str, base: Path, model: str | None = None) -> Proposal:
         if any(found.convert(row).samples for row in first_rows):
             reason = found.reason if config is plain else _guessed(config, kind)
             found = replace(found, reason=reason)
-            text = _preset(found, config, source, _held_out(config, base), model or MODELS[kind])
+            text = _preset(found, config, source, _held_out(config, base), _model(kind, model))
             return Proposal(text, kind, reason, len(source), source.columns)
         why = why or f"None of the first rows can be read: {found.reason}."
-    return Proposal(_skeleton(path, source, model or MODELS["pair"]), None, why, len(source), source.columns)
+    return Proposal(_skeleton(path, source, _model("pair", model)), None, why, len(source), source.columns)
 
 
 def _readings(plain: DatasetConfig, columns: Sequence[str]) -> Iterator[tuple[DatasetConfig, str | None, Kind]]:
@@ -134,7 +138,7 @@ def _held_out(config: DatasetConfig, base: Path) -> str | None:
     return None
 
 
-def _preset(found: Format, config: DatasetConfig, source: Source, held_out: str | None, model: str) -> str:
+def _preset(found: Format, config: DatasetConfig, source: Source, held_out: str | None, model: list[str]) -> str:
     what, key = ("pairs", "reward_model") if found.kind == "pair" else ("labelled steps", "process_reward_model")
     fields = [name for name in DatasetConfig.model_fields if name.startswith("field_")]
     entry = [f"  - path: {_scalar(config.path)}"]
@@ -146,7 +150,7 @@ def _preset(found: Format, config: DatasetConfig, source: Source, held_out: str 
     lines = [
         f"# {_count(source)} of {what}, from {_one_line(config.path)}.",
         "# Written from the data: what was found there is in the comments. Change what does not fit.",
-        *_model(model),
+        *model,
         f"{key}: true",
         "",
         "datasets:",
@@ -165,13 +169,13 @@ def _preset(found: Format, config: DatasetConfig, source: Source, held_out: str 
     return "\n".join([*lines, *_training("drop" if found.kind == "pair" else "truncate")])
 
 
-def _skeleton(path: str, source: Source, model: str) -> str:
+def _skeleton(path: str, source: Source, model: list[str]) -> str:
     columns = ", ".join(map(_one_line, source.columns[:30])) + (" …" if len(source.columns) > 30 else "")
     lines = [
         f"# {_count(source)}, from {_one_line(path)}: no known layout was recognised.",
         "# Say below which columns hold what. For labelled steps: process_reward_model in place of reward_model,",
         "# and field_prompt, field_completions (a list of steps) and field_labels (a list of 0 and 1).",
-        *_model(model),
+        *model,
         "reward_model: true",
         "",
         "datasets:",
@@ -187,9 +191,17 @@ def _skeleton(path: str, source: Source, model: str) -> str:
     return "\n".join([*lines, *_training("drop")])
 
 
-def _model(model: str) -> list[str]:
-    about = "# A hub id or a folder. Without a network, `demo:model` shows tokens too."
-    return ["", about, f"base_model: {_scalar(model)}"]
+def _model(kind: Kind, wanted: str | None) -> list[str]:
+    """The lines that name the model: the one that is wanted, else a small one, or the stand-in."""
+    about = "# A hub id or a folder."
+    if wanted is None:
+        try:
+            model_on_hub(MODELS[kind])
+        except HubError:
+            about = "# The hub cannot be reached: the demo's small model stands in. Put yours: a folder,\n"
+            about += f"# or a hub id such as {MODELS[kind]}."
+            wanted = STAND_IN
+    return ["", about, f"base_model: {_scalar(wanted or MODELS[kind])}"]
 
 
 def _count(source: Source) -> str:

@@ -35,7 +35,7 @@ AFTER_PAINT = 0.02
 """Seconds after mounting, by which the first picture stands."""
 VALIDATE_AFTER = 0.01
 """Seconds without a keystroke before the preset is looked at."""
-KEEP_DRAFT_AFTER = 0.3
+KEEP_DRAFT_AFTER = 0.1
 """Seconds between an edit and its keeping in the state folder."""
 PICTURE_AFTER = 0.3
 """Seconds that the palette needs to be off the screen."""
@@ -185,20 +185,22 @@ class WorkbenchApp(App[int]):
             return
         if this == self._opening:  # else another was chosen meanwhile
             self.work_on(await asyncio.to_thread(with_draft, session, self.state_dir))
+            if self.session.unsaved:
+                self.notify(f"Unsaved edits of {visible(session.name)} are back. Ctrl+R gives them up.", markup=False)
             if go:
                 await self.action_go("preset")
 
     def work_on(self, session: Session) -> None:
         """Make `session` the one that all screens show, at the row that was last in view."""
-        if session.unsaved:
-            self.notify(f"Unsaved edits of {visible(session.name)} are back. Ctrl+R gives them up.", markup=False)
         self.session = session
         self.row_set = None
-        self.state.last_preset = str(session.path)
+        self.state.opened(str(session.path))
         kept = self.state.selections.get(str(session.path))
         self.selection = Selection("eval" if kept and kept[0] == "eval" else "train", kept[1] if kept else 0)
         self.remember()
         self._validate(0)
+        if session.unsaved:
+            self._keep_draft_soon()
 
     def edit(self, text: str) -> None:
         """The preset's text is now `text`: looked at shortly, not saved."""
@@ -220,7 +222,7 @@ class WorkbenchApp(App[int]):
             built_in=session.built_in and not moved,
             checked=session.checked and not moved and shown == session.text,
         )
-        self.state.last_preset = str(path)
+        self.state.opened(str(path))
         self.remember()
         self._validate(0)
         self._keep_draft_soon()

@@ -8,6 +8,7 @@ from engine.preset.names import find_preset, preset_folders
 from engine.preset.problem import PresetError, Problem
 from workbench.session import Session
 
+PRESET_ENDINGS = (".yaml", ".yml")
 LARGEST = 2_000_000
 """Bytes beyond which a file is no preset."""
 
@@ -41,11 +42,16 @@ def read_text(path: Path) -> str | None:
 def copy_target(path: Path, *, free: bool = False) -> Path:
     """Where a built-in preset is copied to: its name in the current folder, or (`free`) a name not taken there."""
     target = Path.cwd() / path.name
-    number = 2
-    while free and target.exists():
-        target = Path.cwd() / f"{path.stem}-{number}{path.suffix}"
+    return free_path(target) if free else target
+
+
+def free_path(path: Path) -> Path:
+    """`path`, or the first of `NAME-2`, `NAME-3` … beside it that is not taken."""
+    free, number = path, 2
+    while free.exists():
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
         number += 1
-    return target
+    return free
 
 
 def is_built_in(path: Path) -> bool:

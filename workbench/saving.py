@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.preset_file import copy_target, read_text, write_preset
-from workbench.screens.dialog import AskText, Question
+from workbench.preset_file import PRESET_ENDINGS, copy_target, read_text, write_preset
+from workbench.screens.dialog import Question
+from workbench.screens.pick_path import PickPath
 
 if TYPE_CHECKING:
     from workbench.app import WorkbenchApp
@@ -32,7 +33,10 @@ async def save_as(app: "WorkbenchApp") -> bool:
     if session.path is None:
         return False
     suggestion = copy_target(session.path, free=True) if session.built_in else session.path
-    name = await app.push_screen_wait(AskText("Save as", "The file to write:", _short(suggestion)))
+    picker = PickPath(
+        "Save as", "The file to write:", purpose="save", value=short_path(suggestion), endings=PRESET_ENDINGS
+    )
+    name = await app.push_screen_wait(picker)
     if not name or not name.strip():
         return False
     target = Path(name.strip()).expanduser().absolute()
@@ -47,15 +51,20 @@ async def save_to(app: "WorkbenchApp", target: Path) -> bool:
     if on_disk not in (None, session.text, session.saved_text if same_file else None):
         why = "has been changed by another program since it was opened" if same_file else "is there already"
         answers = (("keep", "Leave it"), ("overwrite", "Overwrite it"))
-        if await app.push_screen_wait(Question("Overwrite?", f"{_short(target)} {why}.", answers)) != "overwrite":
+        if await app.push_screen_wait(Question("Overwrite?", f"{short_path(target)} {why}.", answers)) != "overwrite":
             return False
     await asyncio.to_thread(write_preset, target, session.text)
+    if not same_file and (
+        origin := str(session.path) if session.built_in else app.state.origins.get(str(session.path))
+    ):
+        app.state.origins[str(target)] = origin
     app.saved(target, session.text)
     copied = session.built_in and not same_file
     note = "; the built-in preset stays as it is" if copied else ""
-    app.notify(f"Saved {_short(target)}{note}.", markup=False)
+    app.notify(f"Saved {short_path(target)}{note}.", markup=False)
     return True
 
 
-def _short(path: Path) -> str:
+def short_path(path: Path) -> str:
+    """A path as it would be typed here: relative where it lies below the current folder."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -20,11 +20,14 @@ _KIND = re.compile(r"^(process_reward_model|reward_model):[ ]*(?:true|yes|on)\b"
 
 @dataclass(frozen=True, slots=True)
 class NamedPreset:
-    """A preset that can be named. `description` is the first line of its comment; `kind` is None if it says none."""
+    """A preset that can be named. `description` is the first line of its comment; `kind` is None if it says none.
+
+    `origin` is one of `Origin`, or for a file that no name leads to, where it lies.
+    """
 
     name: str
     path: Path
-    origin: Origin
+    origin: str
     kind: Literal["pair", "steps"] | None
     description: str
 
@@ -46,8 +49,8 @@ def list_presets() -> tuple[NamedPreset, ...]:
     for origin, folder in preset_folders():
         for path in _files(folder):
             if path.stem not in found:
-                found[path.stem] = _describe(path, origin)
-    order = {"built in": 0, "./presets": 1, "user": 2}
+                found[path.stem] = describe_preset(path, origin)
+    order: dict[str, int] = {"built in": 0, "./presets": 1, "user": 2}
     return tuple(sorted(found.values(), key=lambda preset: (order[preset.origin], preset.name)))
 
 
@@ -83,7 +86,8 @@ def _files(folder: Path) -> Iterator[Path]:
         return
 
 
-def _describe(path: Path, origin: Origin) -> NamedPreset:
+def describe_preset(path: Path, origin: str) -> NamedPreset:
+    """What the file `path` says of itself, read without being parsed; `origin` says where it is from."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")[:100_000]
     except OSError:

@@ -14,6 +14,12 @@ from engine.source.row import SourceError
 CONVERSATION = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
 
 
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
 @pytest.fixture
 def write(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -92,6 +98,13 @@ def test_column_names_cannot_write_lines_of_their_own(write, tmp_path):
     assert parse_preset(propose_preset(write(row), tmp_path).text, tmp_path / "x.yaml").preset.seed == 42
     row = {"good\nseed: 1": "a", "bad": "b", "prompt": "q"}
     assert parse_preset(propose_preset(write(row), tmp_path).text, tmp_path / "x.yaml").preset.seed == 42
+
+
+def test_without_a_hub_the_demo_model_stands_in(write, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.propose.MODELS", {"pair": "nobody/has-this", "steps": "nobody/has-this"})
+    text = propose_preset(write({"input": "q", "chosen": "a", "rejected": "b"}), tmp_path).text
+    assert parse_preset(text, tmp_path / "mine.yaml").preset.base_model == "demo:model"
+    assert "# The hub cannot be reached" in text
 
 
 def test_the_command_prints_the_preset(write, capsys):

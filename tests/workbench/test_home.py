@@ -4,6 +4,7 @@ import time
 import pytest
 
 from engine.preset.names import list_presets
+from tests.workbench.conftest import PAIR_PRESET
 from workbench.screens.home import HomeList
 
 
@@ -87,6 +88,71 @@ async def test_a_preset_is_opened_by_its_path(make_app, pair_preset, settle):
         await settle(pilot, lambda: lines(app, "presets"))
         await pilot.press("o", *"pairs.yaml", "enter")
         await settle(pilot, lambda: app.session.path == pair_preset)
+
+
+async def test_what_was_worked_on_last_is_listed_and_opens(make_app, pair_preset, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot, lambda: app.session.path)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot, lambda: lines(app, "recent") and app.focused and app.focused.id == "recent")
+        assert "pairs" in lines(app, "recent")[0]
+        assert "here" in lines(app, "recent")[0]
+        await pilot.press("enter")
+        await settle(pilot, lambda: app.current_mode == "preset" and app.session.path == pair_preset)
+        pair_preset.unlink()
+        await pilot.press("escape", "1")
+        await settle(pilot, lambda: not lines(app, "recent"))
+
+
+async def test_data_without_a_preset_get_one(make_app, own_folders, settle, monkeypatch):
+    (own_folders / "mine.jsonl").write_text("{}\n")
+    asked = []
+
+    async def seen(data, model=None):
+        asked.append(data)
+        return {"text": PAIR_PRESET, "kind": "pair", "reason": "its columns"}, ""
+
+    monkeypatch.setattr("workbench.new_preset.look_at_data", seen)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot, lambda: lines(app, "presets"))
+        await pilot.press("n")
+        await settle(pilot, lambda: app.screen.query("PickPath PathInput"))
+        await pilot.press(*"mine", "enter")
+        await settle(pilot, lambda: app.current_mode == "preset" and app.session.checked)
+        assert asked == ["mine.jsonl"]
+        assert app.session.path == own_folders / "mine.yaml"
+        assert app.session.unsaved
+        await pilot.press("ctrl+s")
+        await settle(pilot, lambda: not app.session.unsaved)
+    assert (own_folders / "mine.yaml").read_text() == PAIR_PRESET
+
+
+async def test_data_that_cannot_be_read_are_said(make_app, own_folders, settle, monkeypatch):
+    async def unseen(data, model=None):
+        return None, "rows.txt: not data\n  Give JSON lines."
+
+    monkeypatch.setattr("workbench.new_preset.look_at_data", unseen)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot, lambda: lines(app, "presets"))
+        await pilot.press("n", *"x/y", "enter")
+        await settle(pilot, lambda: app.troubles)
+        assert (app.troubles[0].what, app.troubles[0].advice) == ("rows.txt: not data", "Give JSON lines.")
+
+
+async def test_the_engine_is_asked_about_data(own_folders, monkeypatch):
+    from workbench.new_preset import look_at_data
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (own_folders / "-odd name.jsonl").write_text('{"input": "q", "chosen": "a", "rejected": "b"}\n')
+    seen, trouble = await look_at_data("-odd name.jsonl")
+    assert (seen["kind"], trouble) == ("pair", "")
+    seen, trouble = await look_at_data("nowhere.jsonl")
+    assert seen is None
+    assert "no such file" in trouble
 
 
 async def test_a_preset_that_is_not_there_is_said_and_the_app_stays(make_app, settle):

@@ -36,7 +36,7 @@ def home(make_app, still, monkeypatch):
     """The app at home, with these presets and no or some runs."""
 
     def make(runs):
-        monkeypatch.setattr("workbench.screens.home._presets", lambda: PRESETS)
+        monkeypatch.setattr("workbench.screens.home._presets", lambda recent: (PRESETS, ()))
         monkeypatch.setattr("workbench.screens.home._recent_runs", lambda: runs)
         return make_app()
 

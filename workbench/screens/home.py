@@ -1,7 +1,8 @@
-"""Home: the presets there are to open, the runs that are going or were, and this machine."""
+"""Home: the presets there are to open, those last worked on, the runs that are going or were, and this machine."""
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from engine.runs.summary import RunSummary
 
 RUNS_SHOWN = 12
+RECENT_SHOWN = 5
 AFTER_PAINT = 0.01
 LOOK_AGAIN = 2.0
 """Seconds between looks at the runs while the screen is in view."""
@@ -30,7 +32,10 @@ GUIDE = "demo-pairs"
 
 
 STATE_MARKS = {"finished": "✓", "stopped": "■", "failed": "✗", "crashed": "✗"}
-GUIDANCE = f"None yet. Enter on {GUIDE} to see it in a minute:\nits tokens beside it, then 5 to train."
+GUIDANCE = (
+    f"None yet. Enter on {GUIDE} shows what a model is fed; 5 trains it, in a minute or two.\n"
+    "Data of your own: n writes a preset for them."
+)
 
 
 class HomeList(OptionList):
@@ -89,17 +94,22 @@ class HomeScreen(WorkbenchScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "open_in('inspect')", "Inspect", tooltip="The preset's data, token by token"),
         Binding("t", "open_in('train')", "Train", tooltip="Train the preset"),
+        Binding("n", "new", "New from data", tooltip="Choose a data set: a preset is written for it"),
         Binding("o", "open_file", "Open file", tooltip="A preset by its path"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._presets: tuple[NamedPreset, ...] = ()
+        self._recent: tuple[NamedPreset, ...] = ()
         self._runs: list[RunSummary] | None = None
 
     def compose_body(self) -> ComposeResult:
         """The two lists and the machine."""
         with Vertical(id="lists"):
+            with Vertical(classes="column", id="last"):
+                yield Static("Last worked on", classes="heading")
+                yield HomeList(id="recent")
             with Vertical(classes="column"):
                 yield Static("Presets", classes="heading")
                 yield HomeList(id="presets")
@@ -145,17 +155,24 @@ class HomeScreen(WorkbenchScreen):
 
     @work(group="presets", exclusive=True, exit_on_error=False)
     async def _show_presets(self) -> None:
-        presets = await asyncio.to_thread(_presets)
-        if presets == self._presets:
+        presets, recent = await asyncio.to_thread(_presets, tuple(self.workbench.state.recent))
+        if (presets, recent) == (self._presets, self._recent):
             return
-        self._presets = presets
-        width = max((len(preset.name) for preset in presets), default=0)
-        listed = self.query_one("#presets", HomeList)
-        listed.set_options(Option(_preset_line(preset, width), id=f"p{at}") for at, preset in enumerate(presets))
+        first = not self._presets
+        self._presets, self._recent = presets, recent
+        width = max((len(preset.name) for preset in (*presets, *recent)), default=0)
         last = self.workbench.state.last_preset
-        names = [str(preset.path.absolute()) for preset in presets]
-        guide = next((at for at, preset in enumerate(presets) if preset.name == GUIDE), 0)
-        listed.highlighted = names.index(last) if last in names else guide
+        for listing, listed in (("recent", recent), ("presets", presets)):
+            shown = self.query_one(f"#{listing}", HomeList)
+            at = shown.highlighted
+            shown.set_options(Option(_preset_line(preset, min(width, 28))) for preset in listed)
+            paths = [str(preset.path.absolute()) for preset in listed]
+            guide = next((at for at, preset in enumerate(listed) if preset.name == GUIDE), 0)
+            if listed:
+                shown.highlighted = paths.index(last) if last in paths else min(at or guide, len(listed) - 1)
+        self.query_one("#last").display = bool(recent)
+        if first and any(str(preset.path.absolute()) == last for preset in recent):
+            self.query_one("#recent").focus()
 
     @work(group="machine", exclusive=True, exit_on_error=False)
     async def _show_machine(self) -> None:
@@ -165,38 +182,58 @@ class HomeScreen(WorkbenchScreen):
         """Open what was chosen."""
         if event.option_list.id == "presets":
             await self.workbench.open_preset(str(self._presets[event.option_index].path))
+        elif event.option_list.id == "recent":
+            await self.workbench.open_preset(str(self._recent[event.option_index].path))
         elif self._runs:
             await self.workbench.open_run(self._runs[event.option_index].path)
 
     async def action_open_in(self, mode: str) -> None:
         """Open the highlighted preset on another screen."""
-        at = self.query_one("#presets", HomeList).highlighted
-        if at is not None:
-            await self.workbench.open_preset(str(self._presets[at].path), go=False)
+        recent = self.query_one("#recent", HomeList)
+        listed, presets = (
+            (recent, self._recent) if recent.has_focus else (self.query_one("#presets", HomeList), self._presets)
+        )
+        if listed.highlighted is not None:
+            await self.workbench.open_preset(str(presets[listed.highlighted].path), go=False)
             await self.workbench.action_go(mode)
 
     @work(group="open", exclusive=True, exit_on_error=False)
-    async def _open(self, path: str) -> None:
-        await self.workbench.open_preset(path)
-
     async def action_open_file(self) -> None:
-        """Ask for a path, and open it."""
-        from workbench.screens.dialog import AskText
+        """Ask for a file, and open it."""
+        from workbench.preset_file import PRESET_ENDINGS
+        from workbench.screens.pick_path import PickPath
 
-        def opened(path: str | None) -> None:
-            if path:
-                self._open(path)
+        picker = PickPath("Open a preset", "A YAML file: type its path, or choose.", endings=PRESET_ENDINGS)
+        path = await self.app.push_screen_wait(picker)
+        if path:
+            await self.workbench.open_preset(str(Path(path).expanduser().absolute()))
 
-        self.app.push_screen(AskText("Open a preset", "Path of a YAML file:"), opened)
+    @work(group="open", exclusive=True, exit_on_error=False)
+    async def action_new(self) -> None:
+        """Ask for data, and write a preset for them."""
+        from workbench.new_preset import new_preset
+
+        await new_preset(self.workbench)
 
 
 # These three bring in the engine's modules, which takes a while: they are called in a thread.
 
 
-def _presets() -> "tuple[NamedPreset, ...]":
-    from engine.preset.names import list_presets
+def _presets(recent: Sequence[str]) -> "tuple[tuple[NamedPreset, ...], tuple[NamedPreset, ...]]":
+    """The presets that can be named, and those of `recent` (paths) that are none of them."""
+    from engine.preset.names import describe_preset, list_presets
 
-    return list_presets()
+    named = list_presets()
+    known = {preset.path.absolute() for preset in named}
+    others = [path for path in map(Path, recent) if path not in known and path.is_file()][:RECENT_SHOWN]
+    return named, tuple(describe_preset(path, _place(path.parent)) for path in others)
+
+
+def _place(folder: Path) -> str:
+    """A folder, short enough for a column."""
+    if folder == Path.cwd():
+        return "here"
+    return f"{folder.name}/"
 
 
 def _recent_runs() -> "list[RunSummary]":
@@ -214,11 +251,11 @@ def _machine() -> str:
 def _preset_line(preset: "NamedPreset", width: int) -> Content:
     return Content.assemble(
         " ",
-        (visible(preset.name).ljust(width), "bold"),
+        (_short(visible(preset.name), width), "bold"),
         "  ",
         (f"{preset.kind or '?':<5}", "$quiet"),
         "  ",
-        (f"{preset.origin:<9}", "$quiet"),
+        (_short(visible(preset.origin), 9), "$quiet"),
         "  ",
         visible(preset.description),
     )
@@ -228,8 +265,7 @@ def run_line(run: "RunSummary", width: int) -> Content:
     """A run in one line: whether it goes on, its name, state, curve of the loss, and last numbers."""
     from workbench.widgets.spark import spark_of
 
-    name = visible(run.name)
-    name = (name if len(name) <= width else name[: width - 1] + "…").ljust(width)
+    name = _short(visible(run.name), width)
     mark, style = ("●", "$success") if run.live else (STATE_MARKS.get(run.state.value, "·"), "$quiet")
     if run.state.value in {"failed", "crashed"}:
         style = "$text-error"
@@ -248,6 +284,11 @@ def run_line(run: "RunSummary", width: int) -> Content:
         "  ",
         "  ".join(numbers),
     )
+
+
+def _short(text: str, width: int) -> str:
+    """`text` in a column of this width."""
+    return (text if len(text) <= width else text[: width - 1] + "…").ljust(width)
 
 
 def _thinned(values: Sequence[float], number: int) -> list[float]:
