@@ -1,7 +1,6 @@
 """What is kept with a run's checkpoints: where each comes from, and which of them stay."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,7 +84,7 @@ class Checkpoints(TrainerCallback):
             return
         noted = self._run_dir / f"checkpoint-{state.global_step}" / ORIGIN_FILE
         noted.with_suffix(".part").write_text(json.dumps(asdict(self._origin)))
-        os.replace(noted.with_suffix(".part"), noted)
+        noted.with_suffix(".part").replace(noted)
         checkpoints = whole_checkpoints(self._run_dir)
         best = Path(state.best_model_checkpoint).name if state.best_model_checkpoint else None
         spare = [path for path in checkpoints[:-1] if path.name != best]

@@ -116,6 +116,7 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
     """A trainer on tiny rows: `make_trainer("pair", rows=…, eval_rows=…, callbacks=…, **preset values)`."""
     from transformers import set_seed
 
+    from engine.batch.budget import TokenBudget
     from engine.batch.pad import PadCollator
     from engine.model.load import load_model
     from engine.model.precision import choose_precision
@@ -123,7 +124,7 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
     from engine.trainer.arguments import plan, training_arguments
     from engine.trainer.train import RewardTrainer
 
-    def make(kind="pair", *, rows=None, eval_rows=None, callbacks=(), run="run", **values):
+    def make(kind="pair", *, rows=None, eval_rows=None, callbacks=(), run="run", collate=None, tell=print, **values):
         preset = make_preset(kind, **values)
         rows = make_rows[kind](32) if rows is None else rows
         folder = tmp_path / f"llama-{kind}"
@@ -133,13 +134,16 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
         return RewardTrainer(
             model=loaded.model,
             args=training_arguments(preset, tmp_path / run, plan(preset, len(rows), 1), precision),
-            collate=PadCollator(tokenizer.pad_token_id),
+            collate=collate or PadCollator(tokenizer.pad_token_id),
             train_rows=rows,
             eval_rows=eval_rows,
             objective=choose_objective(preset),
             order_seed=preset.seed,
             tokenizer=tokenizer,
             callbacks=callbacks,
+            budget=TokenBudget(tokens, preset.halve_micro_batch_on_oom, tell)
+            if (tokens := preset.micro_batch_tokens)
+            else None,
         )
 
     return make

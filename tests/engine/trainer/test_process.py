@@ -247,9 +247,44 @@ def test_a_half_written_checkpoint_is_passed_over(make_run, train):
     assert events(run)[-1].status == "finished"
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"adapter": "lora"}, "its adapter is not this run's"),
+        ({"micro_batch_size": 2}, "its optimizer steps have 4 rows, this run's 2"),
+        ({"rows": 20, "optimizer": "sgd"}, "its `optimizer` is adamw_torch_fused, this run's sgd; its training rows"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(make_run, train, values, said):
+    first = make_run(num_epochs=1)
+    assert train(first) == 0
+    other = make_run(name="other", num_epochs=2, resume_from_checkpoint=str(first.checkpoints()[-1]), **values)
+    assert train(other) == 1
+    end = events(other)[-1]
+    assert said in end.message
+    assert "base_model:" in end.advice
+    assert not events(other, Metric)
+
+
+def test_a_longer_training_goes_on_from_a_checkpoint_of_the_same(make_run, train):
+    first = make_run(num_epochs=1)
+    assert train(first) == 0
+    longer = make_run(name="longer", num_epochs=2, resume_from_checkpoint=str(first.checkpoints()[-1]))
+    assert train(longer) == 0
+    assert list(losses(longer)) == list(range(7, 13))
+
+
+def test_a_clock_that_is_set_back_costs_no_checkpoint(make_run, train, monkeypatch):
+    run = make_run(num_epochs=3, save_total_limit=2)
+    monkeypatch.setattr("os.path.getmtime", lambda path: -float(str(path).rsplit("-", 1)[-1]))
+    assert train(run) == 0
+    assert [path.name for path in run.checkpoints()] == ["checkpoint-12", "checkpoint-18"]
+
+
 def test_two_processes_give_the_loss_of_one(make_run, train):
     one = make_run("steps", rows=22, num_epochs=2, micro_batch_size=4, name="one")
-    two = make_run("steps", rows=22, num_epochs=2, micro_batch_size=2, num_processes=2, name="two")
+    halves = {"micro_batch_size": 1, "gradient_accumulation_steps": 2, "num_processes": 2}
+    two = make_run("steps", rows=22, num_epochs=2, name="two", **halves)
     assert train(one) == 0
     assert launched(two) == 0, two.log.read_text()
     assert events(one, Start)[0].digest == events(two, Start)[0].digest
@@ -313,6 +348,7 @@ def test_early_stopping_ends_a_run_that_gets_no_better(make_run, train):
         ({"base_model": "./no-such-model"}, "no-such-model"),
         ({"datasets": [{"path": "missing.jsonl"}]}, "missing.jsonl"),
         ({"resume_from_checkpoint": "elsewhere"}, "elsewhere"),
+        ({"test_datasets": [data("test.jsonl", "pair") | {"field_subset": "topics"}]}, "did you mean `topic`"),
     ],
 )
 def test_what_cannot_be_trained_is_said(make_run, train, values, message):
