@@ -77,6 +77,7 @@ class PackCollator:
             tokens=counted_tokens(rows),
             computed=len(tree.ids),
             padding=0,
+            longest=max(len(ids) for ids in sequences),
         )
         add_targets(batch, rows)
         return batch

@@ -22,7 +22,7 @@ class Batch(TypedDict):
 
     `rows` says where each row comes from, `items` how many items (pairs: 1, or judged steps) each has; `tokens` counts
     the tokens of the rows' sequences (but not of a filler's), `computed` the positions that go through the model,
-    `padding` the padding among them.
+    `padding` the padding among them; `longest` is the length of the longest sequence.
     """
 
     input_ids: Tensor
@@ -38,6 +38,7 @@ class Batch(TypedDict):
     tokens: int
     computed: int
     padding: int
+    longest: int
 
 
 class PadCollator:
@@ -66,6 +67,7 @@ class PadCollator:
             tokens=counted_tokens(rows),
             computed=input_ids.numel(),
             padding=input_ids.numel() - filled,
+            longest=width,
         )
         add_targets(batch, rows)
         return batch
@@ -88,6 +90,14 @@ def sequences_of(rows: Sequence[SlottedRow]) -> tuple[list[list[int]], list[tupl
 def counted_tokens(rows: Sequence[SlottedRow]) -> int:
     """The tokens of the rows' sequences, fillers left out."""
     return sum(len(ids) for row in rows if not row.filler for ids in sequences_of([row])[0])
+
+
+def items_of(row: SlottedRow) -> int:
+    """The items that a row adds to a step: one pair, or its judged steps; none if it is a filler."""
+    encoding = row.row.encoding
+    if row.filler:
+        return 0
+    return sum(label != MASKED for label in encoding.labels) if isinstance(encoding, StepsEncoding) else 1
 
 
 def add_targets(batch: Batch, rows: Sequence[SlottedRow]) -> None:

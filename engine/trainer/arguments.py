@@ -38,11 +38,13 @@ def training_arguments(preset: Preset, run_dir: Path, planned: Plan, precision: 
     transformers refuses.
     """
     steps = planned.steps
+    # Under a budget a step's rows come at once, and are cut into micro-batches by their tokens.
+    summed = 1 if preset.micro_batch_tokens else preset.gradient_accumulation_steps
     values: dict[str, Any] = {
         "output_dir": str(run_dir),
-        "per_device_train_batch_size": preset.micro_batch_size,
+        "per_device_train_batch_size": preset.micro_batch_size * preset.gradient_accumulation_steps // summed,
         "per_device_eval_batch_size": preset.eval_batch_size or preset.micro_batch_size,
-        "gradient_accumulation_steps": preset.gradient_accumulation_steps,
+        "gradient_accumulation_steps": summed,
         "num_train_epochs": preset.num_epochs,
         "max_steps": preset.max_steps or -1,
         "optim": preset.optimizer,
@@ -64,7 +66,8 @@ def training_arguments(preset: Preset, run_dir: Path, planned: Plan, precision: 
         "remove_unused_columns": False,
         "disable_tqdm": True,
         "dataloader_pin_memory": precision.device == "cuda",
-        "save_total_limit": preset.save_total_limit,
+        # engine/trainer/checkpoint.py removes what is beyond the limit.
+        "save_total_limit": None,
         "load_best_model_at_end": preset.load_best_model_at_end,
         "metric_for_best_model": "loss" if _needs_evaluations(preset) else None,
         "greater_is_better": False if _needs_evaluations(preset) else None,

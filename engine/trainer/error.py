@@ -1,6 +1,7 @@
 """What ends a training before its time, said to a person."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.error import EngineError
 from engine.sample import SampleId
@@ -27,3 +28,35 @@ class NotFiniteError(TrainingError):
             " The checkpoints before this step are intact.",
         )
         self.rows = tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """What a micro-batch consists of: rows, positions in the model, and tokens of its longest sequence."""
+
+    rows: int
+    computed: int
+    longest: int
+
+    def __str__(self) -> str:
+        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
+        return f"{rows} and {self.computed} positions (longest sequence: {self.longest} tokens)"
+
+
+class BatchTooLargeError(TrainingError):
+    """Memory ran out on a micro-batch of that `size`; `fitted` is the largest one before (0: none was)."""
+
+    def __init__(self, size: BatchSize, step: int, fitted: int) -> None:
+        fits = fitted or size.computed // 2
+        known = "went through before" if fitted else "is half of it"
+        smaller = (
+            f"Set `micro_batch_tokens: {fits}` ({known}): steps keep their rows, in smaller micro-batches."
+            " `halve_micro_batch_on_oom: true` finds what fits by itself; `gradient_checkpointing: true` needs less."
+        )
+        single = "It is one row: set `gradient_checkpointing: true`, or a shorter `sequence_len`."
+        super().__init__(
+            f"Out of GPU memory in step {step}, on a micro-batch of {size}.",
+            "micro_batch_tokens",
+            smaller if size.rows > 1 else single,
+        )
+        self.size = size

@@ -153,6 +153,11 @@ def build_trainer(
         [EarlyStoppingCallback(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
     )
     padded = PadCollator(tokenizer.pad_token_id)
+
+    def smaller(said: str) -> None:
+        tell(FindingEvent("micro-batch-halved", "warning", said))
+
+    tokens = preset.micro_batch_tokens
     trainer = RewardTrainer(
         model=model.model,
         args=training_arguments(preset, run_dir, planned, precision),
@@ -166,6 +171,7 @@ def build_trainer(
         callbacks=[*stopping, *callbacks],
         observe=observe,
         subsets=subsets,
+        budget=TokenBudget(tokens, preset.halve_micro_batch_on_oom, smaller) if tokens else None,
     )
     # The events have the numbers; printed into the log, they would bury the last words of what fails.
     trainer.remove_callback(PrinterCallback)

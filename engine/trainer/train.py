@@ -1,6 +1,8 @@
 """The transformers.Trainer subclass: our batches, our objective, losses averaged over the whole global batch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, cast
 
@@ -12,7 +14,8 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
-from engine.batch.pad import Batch
+from engine.batch.budget import TokenBudget
+from engine.batch.pad import Batch, items_of
 from engine.batch.schedule import Schedule, Share, SlottedRow, SlottedRows
 from engine.encode.encoding import EncodedRow
 from engine.objective.choose import Objective
@@ -20,9 +23,13 @@ from engine.runs.row_history import Split
 from engine.sample import SampleId
 from engine.trainer.error import NotFiniteError
 from engine.trainer.metrics import by_subset, metrics_of, throughput
+from engine.trainer.micro_batches import Go, MicroBatches
 from engine.trainer.results import Interval, Results
 
 Collate = Callable[[Sequence[SlottedRow]], Batch]
+
+WHOLE = "whole"
+"""What a step's rows are called among a loader's items, where they are cut into micro-batches by tokens."""
 
 Observe = Callable[[Split, Results], None]
 """Told on the first process what the model made of the rows since the last time, or of an evaluation's."""
@@ -43,7 +50,8 @@ class RewardTrainer(Trainer):
     The loss of an optimizer step is the mean over the items of its global batch (pairs, or judged steps), however they
     are divided over micro-batches and processes. A loss or a gradient that is not finite raises NotFiniteError with the
     rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs; None leaves the rows in
-    their order. `subsets` names the subset of evaluation rows that have metrics of their own.
+    their order. `subsets` names the subset of evaluation rows that have metrics of their own. With a `budget`, the rows
+    of a step (`per_device_train_batch_size` of each process) are cut into micro-batches by tokens.
     """
 
     loss_is_scaled_for_ga = True
@@ -64,8 +72,10 @@ class RewardTrainer(Trainer):
         callbacks: Sequence[TrainerCallback] = (),
         observe: Observe = lambda split, results: None,
         subsets: Mapping[SampleId, str] | None = None,
+        budget: TokenBudget | None = None,
     ) -> None:
         self.objective = objective
+        self._micro_batches = MicroBatches(budget)
         self._observe = observe
         self._subsets = subsets or {}
         self._order_seed = order_seed
@@ -102,8 +112,11 @@ class RewardTrainer(Trainer):
         began = perf_counter()
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
         self._interval.passed.waited += perf_counter() - began
-        items = torch.stack([batch["weight"].sum() for batch in batches]).sum().to(device)
         self._rows_in_step, self._guilty_rows = [], []
+        if self._micro_batches.budget:
+            wholes = cast("list[Any]", batches)
+            return batches, torch.tensor(sum(items_of(row) for whole in wholes for row in whole[WHOLE]), device=device)
+        items = torch.stack([batch["weight"].sum() for batch in batches]).sum().to(device)
         return batches, self.accelerator.gather(items).sum() if self.accelerator.num_processes > 1 else items
 
     def compute_loss(
@@ -131,11 +144,25 @@ class RewardTrainer(Trainer):
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
-        """Forward and backward of one micro-batch. Raises NotFiniteError on a loss that is not finite.
+        """Forward and backward of one micro-batch; under a budget, of all of the step's. Raises NotFiniteError on a
+        loss that is not finite, and BatchTooLargeError where memory runs out.
 
         Several processes wait with that for the gradient's norm, which is not finite either and is the same on all of
         them, so that they stop together.
         """
+        if WHOLE not in inputs:
+            with self._micro_batches.fitting(inputs, self.state.global_step + 1):
+                return self._micro_step(model, inputs, num_items_in_batch)
+
+        def go(batch: Batch, last: bool) -> Tensor:
+            # Gradients are summed up here, and cross between processes with the last micro-batch.
+            with nullcontext() if last else self.accelerator.no_sync(model=model):
+                return self._micro_step(model, cast("dict[str, Any]", batch), num_items_in_batch)
+
+        losses = self._each_micro_batch(inputs[WHOLE], self.data_collator, go)
+        return torch.stack(losses).sum()
+
+    def _micro_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None) -> Tensor:
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
         self._rows_in_step += inputs["rows"]
         if not torch.isfinite(loss):
@@ -143,6 +170,31 @@ class RewardTrainer(Trainer):
             if self.accelerator.num_processes == 1:
                 raise NotFiniteError("loss", self.state.global_step + 1, self._guilty_rows)
         return loss
+
+    def _each_micro_batch(self, rows: Sequence[SlottedRow], collate: Any, go: Go) -> list[Tensor]:
+        seen, passed = len(self._interval.seen), replace(self._interval.passed)
+
+        def undo() -> None:
+            del self._interval.seen[seen:]
+            self._interval.passed = replace(passed)
+            self._rows_in_step = []
+            model = cast("nn.Module", self.model)
+            if model.training:
+                model.zero_grad()
+
+        return self._micro_batches.run(
+            rows,
+            collate,
+            go,
+            step=self.state.global_step + 1,
+            undo=undo,
+            processes=self.accelerator.num_processes,
+            process=self.accelerator.process_index,
+        )
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """None are counted: transformers' count takes all positions for alike, and goes over all modules for it."""
+        return 0
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
@@ -174,6 +226,11 @@ class RewardTrainer(Trainer):
         """Go through the evaluation rows, each once; the metrics' names begin with the prefix."""
         training, began = self._interval, perf_counter()
         self._interval = Interval()
+
+        def evaluate(batch: Any, last: bool) -> Tensor:
+            loss: Tensor = self.compute_loss(model, self._prepare_inputs(batch))
+            return loss
+
         model: Any = self.model_wrapped if self.is_fsdp_enabled or self.is_deepspeed_enabled else self.model
         was_training = model.training
         model.eval()
@@ -181,7 +238,10 @@ class RewardTrainer(Trainer):
         try:
             with torch.no_grad():
                 for batch in dataloader:
-                    self.compute_loss(model, self._prepare_inputs(batch))
+                    if self._micro_batches.budget:
+                        self._each_micro_batch(batch[WHOLE], self._eval_collate, evaluate)
+                    else:
+                        evaluate(batch, True)
                     self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             results, passed = self._interval.gathered(gather_object)
         finally:
@@ -204,16 +264,15 @@ class RewardTrainer(Trainer):
         return scores
 
     def _loader(self, rows: Any, micro: int, seed: int | None, collate: Any) -> DataLoader[SlottedRow]:
-        share = Share(
-            micro,
-            self.args.gradient_accumulation_steps,
-            self.accelerator.num_processes,
-            self.accelerator.process_index,
-        )
+        processes = self.accelerator.num_processes
+        share = Share(micro, self.args.gradient_accumulation_steps, processes, self.accelerator.process_index)
+        if self._micro_batches.budget:
+            # Every process sees the whole step: cutting it up takes the lengths of all of its rows.
+            share = Share(micro * processes)
         return ScheduledLoader(
             rows,
             batch_sampler=Schedule(len(rows), share, seed),
-            collate_fn=collate,
+            collate_fn=(lambda whole: {WHOLE: whole}) if self._micro_batches.budget else collate,
             pin_memory=self.args.dataloader_pin_memory,
         )
 
