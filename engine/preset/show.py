@@ -46,6 +46,24 @@ def preset_values(preset: Preset) -> dict[str, Any]:
     return preset.model_dump(mode="json")
 
 
+def flat_values(preset: Preset) -> dict[str, Any]:
+    """The preset's plain values by dotted key, such as `datasets.0.path`; a list of plain values is one value."""
+    return _flat(preset_values(preset))
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, dict) and value:
+        items = [(str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        items = [(str(index), inner) for index, inner in enumerate(value)]
+    else:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, inner in items:
+        flat |= _flat(inner, f"{prefix}.{key}" if prefix else key)
+    return flat
+
+
 def _mapping(entry: BaseModel, prefix: str, origins: Any) -> CommentedMap:
     values = CommentedMap()
     for name in type(entry).model_fields:

@@ -7,7 +7,7 @@ from typing import Any
 from engine.events.reader import EventReader
 from engine.events.schema import Eval, Metric, Start
 from engine.preset.load import load_preset
-from engine.preset.show import preset_values
+from engine.preset.show import flat_values
 from engine.runs.folder import RunFolder
 from engine.runs.summary import RunSummary, summarise
 
@@ -29,7 +29,7 @@ class Comparison:
 
 def compare(runs: Sequence[RunFolder]) -> Comparison:
     """Compare runs. Raises RunError or PresetError where one cannot be read."""
-    presets = [_flat(preset_values(load_preset(str(run.preset)).preset)) for run in runs]
+    presets = [flat_values(load_preset(str(run.preset)).preset) for run in runs]
     keys = dict.fromkeys(key for preset in presets for key in preset)
     differing = {key: tuple(preset.get(key) for preset in presets) for key in keys}
     outcomes = [_outcome(run) for run in runs]
@@ -60,16 +60,3 @@ def _outcome(run: RunFolder) -> tuple[str | None, dict[str, float | None]]:
                 accuracy = event.values.get("eval_accuracy")
                 best = accuracy if best is None or (accuracy is not None and accuracy > best) else best
     return digest, {**training, **evaluation, **({} if best is None else {"eval_best": best})}
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(value, dict) and value:
-        items = [(str(key), inner) for key, inner in value.items()]
-    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
-        items = [(str(index), inner) for index, inner in enumerate(value)]
-    else:
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, inner in items:
-        flat |= _flat(inner, f"{prefix}.{key}" if prefix else key)
-    return flat

@@ -55,6 +55,8 @@ class PresetScreen(WorkbenchScreen):
         Binding("ctrl+r", "revert", "Revert", tooltip="Back to the file; undo brings the edits back", show=False,
                 id="preset.revert"),
         Binding("f4", "external_editor", "Editor", tooltip="Edit in $VISUAL or $EDITOR", id="preset.external"),
+        Binding("f5", "differences", "Diff", tooltip="What was changed: against the file, the built-in, the last runs",
+                id="preset.differences"),
         Binding("f8", "next_problem", "Next problem", show=False, id="preset.next_problem"),
         Binding("alt+n", "step(1)", "Next row", tooltip="The next row as sample", id="preset.next_row"),
         Binding("alt+p", "step(-1)", "Previous row", show=False, id="preset.previous_row"),
@@ -95,7 +97,7 @@ class PresetScreen(WorkbenchScreen):
             if session.text != editor.text:
                 editor.load_text(session.text)
         elif session.text != editor.text:
-            editor.replace(session.text, editor.document.start, editor.document.end)
+            self._replace_text(session.text)
         editor.read_only = session.path is None
         if session.checked:
             editor.mark(session.problems)
@@ -178,8 +180,32 @@ class PresetScreen(WorkbenchScreen):
                 return
             text = read_text(file)
         if text is not None and text != session.text:
-            editor = self.query_one(PresetEditor)
-            editor.replace(text, editor.document.start, editor.document.end)
+            self._replace_text(text)
+
+    @work(group="differences", exclusive=True, exit_on_error=False)
+    async def action_differences(self) -> None:
+        """Show what was changed, against each version of the preset that there is."""
+        from workbench.preset_versions import versions_of
+        from workbench.screens.difference import DifferenceScreen
+
+        session = self.workbench.session
+        if session.path is None:
+            return
+        origin = self.workbench.state.origins.get(str(session.path))
+        versions = await asyncio.to_thread(versions_of, session, origin)
+        if not versions:
+            self.notify(
+                "There is nothing to compare with: it is not saved yet, and no run was made of it.", markup=False
+            )
+            return
+        taken = await self.app.push_screen_wait(DifferenceScreen(session, versions))
+        if taken is not None and taken != session.text:
+            self._replace_text(taken)
+
+    def _replace_text(self, text: str) -> None:
+        """Put `text` in place of all there is, as an edit that can be undone."""
+        editor = self.query_one(PresetEditor)
+        editor.replace(text, editor.document.start, editor.document.end)
 
     def action_next_problem(self) -> None:
         """Put the cursor at the next problem, from the top again after the last."""
