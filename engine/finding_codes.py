@@ -391,6 +391,15 @@ _TABLE: tuple[Code, ...] = (
         "Nothing to do for a row. If it holds for the data set, look for the column or the rule that made the labels.",
         '{"prompt": "2 + 2?", "completions": ["2 + 2 = 4", "So 4."], "labels": [true, true]}',
     ),
+    Code(
+        "left-out",
+        INFO,
+        "row",
+        "named in the file that `leave_out` names",
+        "The preset's `leave_out` file lists the row, so it is dropped, whatever else could be said of it.",
+        "Nothing to do if that is what you want; else take the row out of that file.",
+        "a row that a run fought with, written there by `rm-workbench runs rows`",
+    ),
     # --- the data set as a whole
     Code(
         "nothing-to-train",

@@ -14,6 +14,10 @@ from engine.sample import Conversation, Pair, Sample, Side, Split, Steps
 from engine.words import counted
 
 
+DROPPED_ON_REQUEST = ("duplicate-row", "left-out")
+"""Reasons to drop a row that the preset asks for: nothing about the whole is said of such rows."""
+
+
 class Margins:
     """Which training pairs have a margin."""
 
@@ -62,7 +66,7 @@ class DataSetChecks:
             self.extents.add(encoded)
             if sample is None and margin_is_null:
                 self.margins.add(place, None)
-        if sample is None or (encoded.refusal and encoded.refusal.reason == "duplicate-row"):
+        if sample is None or (encoded.refusal and encoded.refusal.reason in DROPPED_ON_REQUEST):
             return
         self.repetitions.add(place, identity_of(sample), split)
         if split == "eval":
