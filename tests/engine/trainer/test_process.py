@@ -361,17 +361,32 @@ def test_what_cannot_be_trained_is_said(make_run, train, values, message):
     assert "Traceback" not in end.message
 
 
-def test_weights_that_are_not_numbers_name_the_rows(make_run, train, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "layout"),
+    [
+        ("pair", {}),
+        ("steps", {}),
+        ("pair", {"sample_packing": False}),
+    ],
+)
+def test_a_row_that_gives_no_number_is_named(make_run, train, tmp_path, kind, layout):
+    """Packed and padded, in the middle of an accumulated batch."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    run = make_run()
-    weights = tmp_path / "llama-pair" / "model.safetensors"
+    run = make_run(kind, **({"micro_batch_size": 3, "gradient_accumulation_steps": 4} | layout))
+    rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    for row in rows:
+        text = json.dumps(row).replace("w47", "w46")
+        row |= json.loads(text)
+    rows[13]["input" if kind == "pair" else "prompt"] += " w47"
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    weights = tmp_path / f"llama-{kind}" / "model.safetensors"
     spoiled = load_file(weights)
-    spoiled["score.weight"] = torch.full_like(spoiled["score.weight"], float("nan"))
+    spoiled["model.embed_tokens.weight"][47] = torch.nan
     save_file(spoiled, weights, metadata={"format": "pt"})
     assert train(run) == 1
-    finding = events(run, FindingEvent)[-1]
-    assert finding.code == "not-finite"
-    assert len(finding.rows) == 4
-    assert "step 1" in events(run)[-1].message
+    finding = [event for event in events(run, FindingEvent) if event.code == "not-finite"]
+    assert [event.rows for event in finding] == [((0, 13),)]
+    assert "0:13" in events(run)[-1].message
+    assert not run.model.exists()
