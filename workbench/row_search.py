@@ -2,14 +2,13 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 
 from engine.encode.encoding import TokenSequence
-from workbench.row_window import RowWindow
-
-ROWS_TO_A_WORD = 16
-"""Rows searched between two words about how far it has come."""
+from engine.inspector.messages import RowView
+from workbench.screen_text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +37,31 @@ class Query:
         return at, at + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """Where something was found: the row's position, which of its samples, which sequence, tokens start to stop."""
+@dataclass(slots=True)
+class Found:
+    """The rows in which a query was found, by position, as far as they have been searched."""
 
-    row: int
-    item: int
-    side: int
-    tokens: tuple[int, int]
+    query: Query
+    rows: set[int] = field(default_factory=set)
+    complete: bool = False
+
+    def next_place(self, listed: Sequence[int], place: int) -> int | None:
+        """The first place of a list after `place` where it was found, from the start again after the last."""
+        around = chain(range(place + 1, len(listed)), range(min(place + 1, len(listed))))
+        return next((at for at in around if listed[at] in self.rows), None)
+
+    @property
+    def words(self) -> str:
+        """What was found where, for the screen."""
+        count = len(self.rows)
+        so_far = "" if self.complete else " so far"
+        return f"“{visible(self.query.text)}” in {count:,} row{'' if count == 1 else 's'}{so_far}"
 
 
-async def search_rows(
-    query: Query, window: RowWindow, rows: Sequence[int], place: int, progress: Callable[[int], None]
-) -> Hit | None:
-    """The first hit in the rows listed after `place`, from the start again after the last, `place` itself at the end.
-
-    `progress` is told the position of the row that is being searched, now and then. Raises FetchError.
-    """
-    around = [*range(place + 1, len(rows)), *range(min(place + 1, len(rows)))]
-    for number, at in enumerate(around, 1):
-        if number % ROWS_TO_A_WORD == 0:
-            progress(rows[at])
-        samples = window.ready(rows[at])
-        if samples is None:
-            await window.prefetch([rows[i] for i in around[number - 1 : number - 1 + window.chunk]])
-            samples = await window.get(rows[at])
-        for item, sample in enumerate(samples):
-            for side, sequence in enumerate(sample.sequences):
-                if found := query.find(sequence):
-                    return Hit(rows[at], item, side, found)
+def in_samples(query: Query, samples: Sequence[RowView]) -> tuple[int, int, tuple[int, int]] | None:
+    """Where a query is first found in a row's tokens: sample, sequence, tokens start to stop; None: it is not."""
+    for item, sample in enumerate(samples):
+        for side, sequence in enumerate(sample.sequences):
+            if found := query.find(sequence):
+                return item, side, found
     return None

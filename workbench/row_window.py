@@ -1,4 +1,4 @@
-"""The rows of one split as the screen walks them: fetched when needed, kept while near, remembered in short."""
+"""The rows of one split as the screen walks them: fetched when needed, kept while near."""
 
 import asyncio
 from collections import OrderedDict
@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 
 from engine.inspector.messages import Failure, Rows, RowView
-from workbench.row_summary import RowSummary, summary_of
 
 Samples = tuple[RowView, ...]
 Fetch = Callable[[int, int], Awaitable[Rows | Failure]]
@@ -36,7 +35,6 @@ class RowWindow:
 
     def __init__(self, fetch: Fetch, total: int | None) -> None:
         self.total = total
-        self.summaries: dict[int, RowSummary] = {}
         self._fetch = fetch
         self._held: OrderedDict[int, Samples] = OrderedDict()
         self._held_tokens = 0
@@ -56,7 +54,7 @@ class RowWindow:
             await self._load(index, index + 1)
             samples = self.ready(index)
         if samples is None:
-            raise FetchError(Failure(f"Row {index} is not there.", advice="The data may have changed: reload it."))
+            raise FetchError(Failure(f"Row {index:,} is not there.", advice="The data may have changed: reload it."))
         return samples
 
     async def prefetch(self, indexes: Sequence[int]) -> None:
@@ -65,12 +63,6 @@ class RowWindow:
             for at in range(start, stop, self.chunk):
                 await self._load(at, min(at + self.chunk, stop))
 
-    async def summarise(self, indexes: Sequence[int]) -> None:
-        """Know the summaries of rows. Raises FetchError."""
-        for start, stop in runs([index for index in indexes if index not in self.summaries]):
-            for at in range(start, stop, self.chunk):
-                await self._load(at, min(at + self.chunk, stop), hold=False)
-
     @property
     def chunk(self) -> int:
         """Rows to ask for at once, from the lengths seen so far."""
@@ -78,28 +70,7 @@ class RowWindow:
             return 8
         return max(1, min(CHUNK_ROWS, int(CHUNK_TOKENS * self._seen_rows / max(self._seen_tokens, 1))))
 
-    async def find(self, place: tuple[int, int]) -> int | None:
-        """The position of a row given as (data set, row), None where this split has not got it. Raises FetchError.
-
-        Rows keep their order when some of them are set aside, so that the position can be searched by halving.
-        """
-        low, high = 0, self.total or 0
-        # Where nothing is set aside, a row of the first data set stands at its own number.
-        guess = min(place[1], high - 1)
-        while low < high:
-            at = guess if low <= guess < high else (low + high) // 2
-            here = self.summaries[at].place if at in self.summaries else (await self._placed(at))
-            if here == place:
-                return at
-            low, high = (at + 1, high) if here < place else (low, at)
-            guess = -1
-        return None
-
-    async def _placed(self, index: int) -> tuple[int, int]:
-        await self._load(index, index + 1, hold=False)
-        return self.summaries[index].place
-
-    async def _load(self, start: int, stop: int, *, hold: bool = True) -> dict[int, Samples]:
+    async def _load(self, start: int, stop: int) -> None:
         reply = await self._fetch(start, stop)
         if isinstance(reply, Failure):
             raise FetchError(reply)
@@ -108,19 +79,16 @@ class RowWindow:
         by_row = groupby(reply.rows, key=lambda sample: (sample.dataset, sample.row))
         loaded = {start + offset: tuple(samples) for offset, (_, samples) in enumerate(by_row)}
         for index, samples in loaded.items():
-            self.summaries[index] = summary_of(index, samples)
             tokens = _tokens(samples)
             self._seen_rows += 1
             self._seen_tokens += tokens
-            if hold:
-                self._held_tokens += tokens - _tokens(self._held.pop(index, ()))
-                self._held[index] = samples
+            self._held_tokens += tokens - _tokens(self._held.pop(index, ()))
+            self._held[index] = samples
         while self._held_tokens > KEPT_TOKENS and len(self._held) > 1:
             _, dropped = self._held.popitem(last=False)
             self._held_tokens -= _tokens(dropped)
         # A long answer has kept the event loop busy; let keys and paint come first.
         await asyncio.sleep(0)
-        return loaded
 
 
 def runs(indexes: Sequence[int]) -> list[tuple[int, int]]:

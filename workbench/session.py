@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the engine's schema costs pydantic, which the first paint does without
+    from collections.abc import Iterable
+
     from engine.inspector.messages import PresetText
     from engine.preset.load import LoadedPreset
     from engine.preset.problem import Problem
-    from engine.sample import Split
+    from engine.sample import SampleId, Split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +67,27 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class RowSet:
-    """Rows to look at, as (data set, row), and why: "truncated, 12 rows". Inspect walks these and no others."""
+    """Rows to look at, as (data set, row), and why: "truncated, 12 rows". Inspect walks these only, in this order.
+
+    `positions` are where they stand in the split, for who knows that; `items` which of a row's samples to show first,
+    where it is not the first. With the folder of a `run`, its values are shown beside the rows. See `row_set_of`.
+    """
 
     rows: tuple[tuple[int, int], ...]
     why: str
     split: "Split" = "train"
+    positions: tuple[int, ...] = ()
+    items: tuple[tuple[tuple[int, int], int], ...] = ()
+    run: Path | None = None
+
+
+def row_set_of(samples: "Iterable[SampleId]", why: str, split: "Split" = "train", run: Path | None = None) -> RowSet:
+    """The rows of these samples, each once, to be shown at the first of its samples named here."""
+    items: dict[tuple[int, int], int] = {}
+    for sample in samples:
+        items.setdefault((sample.dataset, sample.row), sample.item)
+    others = tuple((place, item) for place, item in items.items() if item)
+    return RowSet(tuple(items), why, split, items=others, run=run)
 
 
 def validated(session: Session) -> Session:

@@ -91,7 +91,7 @@ def _heading(opened: Any, split: str) -> Text:
     heading = Text()
     for source in opened.split(split).sources:
         heading.append(f"{visible(source.config.path)}  ", "bold")
-        heading.append(f"{len(source.source)} rows · {source.format.name}: {visible(source.format.reason)}\n")
+        heading.append(f"{len(source.source):,} rows · {source.format.name}: {visible(source.format.reason)}\n")
     heading.append(
         "dim: shared prefix and masked tokens · ▲ the reward is read here · struck through: cut away\n", "dim"
     )

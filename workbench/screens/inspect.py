@@ -10,23 +10,26 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.widgets import Input
 from textual.worker import Worker
 
-from engine.inspector.messages import Description, Failure, PresetText, Rows, RowView, preview_object
+from engine.inspector.messages import Description, Failure, PresetText, RowView, preview_object
 from engine.sample import Split
-from workbench.row_listing import ALL, Fate, Listing, Order, RowFilter, orders_for, seen_codes
-from workbench.row_scan import scan
-from workbench.row_search import Query, search_rows
-from workbench.row_window import AHEAD, BEHIND, FetchError, RowWindow, Samples
+from workbench.row_choices import ask_filter, ask_order, export_marked
+from workbench.row_listing import Listing, Order, RowFilter
+from workbench.row_marks import Marks
+from workbench.row_memory import forget_listing, recall_listing, remember_listing
+from workbench.row_reader import RowReader
+from workbench.row_search import Found, Query, in_samples
+from workbench.row_table import RowSummary
+from workbench.row_values import RunOfRows, RunValues, read_run_values, value_of, value_words
+from workbench.row_window import AHEAD, BEHIND, FetchError, Samples
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
-from workbench.screens.choose import Choose
 from workbench.screens.dialog import AskText
 from workbench.session import RowSet, Selection, Session
 from workbench.widgets.row_header import RowHeader
-from workbench.widgets.row_list import RowList
+from workbench.widgets.row_list import Facts, RowList
 from workbench.widgets.sample_views import SampleViews
 from workbench.widgets.source_line import SourceLine
 from workbench.widgets.token_inspector import TokenInspector
@@ -35,6 +38,10 @@ from workbench.widgets.token_view import TokenView
 
 PATIENCE = 0.15
 """Seconds that a row may take before the screen says that it is being read."""
+READ_AT_ONCE = 20_000
+"""Rows of a split up to which all are read in short when it is opened, so that it can say what there is."""
+LIST_AFTER = 0.25
+"""Seconds between two looks at the rows that are being read, for the list of those that are admitted."""
 
 
 class InspectScreen(WorkbenchScreen):
@@ -62,16 +69,20 @@ class InspectScreen(WorkbenchScreen):
                 key_display="p"),
         Binding("g", "jump", "Go to", tooltip="Go to a row by number", id="inspect.jump"),
         Binding("r", "random", "Random", tooltip="A row drawn at random", show=False, id="inspect.random"),
-        Binding("v", "cycle_view(1)", "View", tooltip="Text, tokens, ids, labels, raw row", id="inspect.view"),
-        Binding("V", "cycle_view(-1)", "Previous view", show=False, id="inspect.view-back"),
-        Binding("w", "whitespace", "Spaces", tooltip="Draw white space", show=False, id="inspect.whitespace"),
+        Binding("f", "filter", "Filter", id="inspect.filter",
+                tooltip="What there is among the rows: dropped and why, cut, findings, lengths; and only those"),
+        Binding("s", "sort", "Sort", id="inspect.sort",
+                tooltip="By length, by difference, by what a run's model made of the rows"),
         Binding("slash", "search", "Search", tooltip="Search the rows for a text, or for #1234, a token id",
                 id="inspect.search", key_display="/"),
         Binding("N", "search_next", "Find next", tooltip="The next place where it is found", show=False,
                 id="inspect.search-next"),
-        Binding("f", "filter", "Filter", tooltip="Only kept, dropped or cut rows, or those with a finding",
-                id="inspect.filter"),
-        Binding("s", "sort", "Sort", tooltip="Order the rows by length or by difference", id="inspect.sort"),
+        Binding("v", "cycle_view(1)", "View", tooltip="Text, tokens, ids, labels, raw row", id="inspect.view"),
+        Binding("V", "cycle_view(-1)", "Previous view", show=False, id="inspect.view-back"),
+        Binding("w", "whitespace", "Spaces", tooltip="Draw white space", show=False, id="inspect.whitespace"),
+        Binding("m", "mark", "Mark", tooltip="Mark the row, or unmark it; f shows the marked ones", id="inspect.mark"),
+        Binding("M", "export_marked", "Marked rows", tooltip="Copy the marked rows, or write them to a file",
+                show=False, id="inspect.export"),
         Binding("e", "split", "Train/eval", tooltip="The other split", show=False, id="inspect.split"),
         Binding("y", "copy('row')", "Copy", tooltip="Copy the row as JSON", show=False, id="inspect.copy"),
         Binding("Y", "copy('encoding')", "Copy encoding", tooltip="Copy ids, labels and findings as JSON", show=False,
@@ -86,11 +97,11 @@ class InspectScreen(WorkbenchScreen):
         super().__init__()
         self._preset: PresetText | None = None
         self._description: Description | None = None
-        self._window: RowWindow | None = None
+        self._reader: RowReader | None = None
         self._listing = Listing()
         self._place = 0
         self._item = 0
-        self._query: Query | None = None
+        self._at_top = False
         self._chosen: Selection | None = None
 
     @property
@@ -140,6 +151,7 @@ class InspectScreen(WorkbenchScreen):
             self._preset = None
             self._say_no_preset(session)
         elif preset != self._preset:
+            self._leave_raw(preset.path)
             self._preset = preset
             self.action_reload()
         elif self._listing.row_set is not self.workbench.row_set:
@@ -147,13 +159,20 @@ class InspectScreen(WorkbenchScreen):
         else:
             self._on_selection(self.workbench.selection)
 
+    def _leave_raw(self, path: str) -> None:
+        """Look at another preset's tokens, not at its raw rows: these say nothing of the preset."""
+        kept = self.workbench.state.of("inspect")
+        if self._views.view is View.RAW and kept.get("preset") != path:
+            self._look(View.TOKENS, self._views.whitespace)
+        kept["preset"] = path
+
     def _on_row_set(self, row_set: RowSet | None) -> None:
-        if self.is_current and self._window is not None and row_set is not self._listing.row_set:
+        if self.is_current and self._reader is not None and row_set is not self._listing.row_set:
             self._start(self._open(self.workbench.selection), "load")
 
     def _on_selection(self, selection: Selection) -> None:
         # Only what another screen chose is news; our own choice may still be on its way.
-        if not self.is_current or self._window is None or selection == self._chosen:
+        if not self.is_current or self._reader is None or selection == self._chosen:
             return
         self._chosen = selection
         if selection.split != self._listing.split:
@@ -185,8 +204,8 @@ class InspectScreen(WorkbenchScreen):
 
     def action_reload(self) -> None:
         """Open the preset's data."""
-        self._stop("row", "ahead", "scan", "search")
-        self._window = None
+        self._stop("row", "ahead", "read", "search", "ask")
+        self._reader = None
         if self._preset is not None:
             self._start(self._describe(self._preset), "load")
 
@@ -201,48 +220,53 @@ class InspectScreen(WorkbenchScreen):
         await self._open(self.workbench.selection)
 
     async def _open(self, selection: Selection) -> None:
-        preset, description = self._preset, self._description
-        assert preset is not None and description is not None
-        row_set = self.workbench.row_set
+        description, row_set = self._description, self.workbench.row_set
+        assert description is not None
         split = row_set.split if row_set else selection.split
         if split == "eval" and not description.eval_rows:
             self.notify("This preset sets no rows aside for evaluation.", markup=False)
             split = "train"
-        row = selection.row if split == selection.split else 0
         try:
-            await self._list_rows(split, row_set)
-            if row_set and not self._listing.rows and split == "train" and description.eval_rows:
+            listing = await self._listing_of(split, row_set)
+            if row_set and not listing.rows and split == "train" and description.eval_rows:
                 # A finding may be about rows that are set aside.
-                split, row = "eval", 0
-                await self._list_rows(split, row_set)
+                listing = await self._listing_of("eval", row_set)
+            self._list(listing)
+            if row_set and row_set.run:
+                await self._take_values(row_set.run, row_set.run.name)
         except FetchError as error:
             self._fail(error.failure)
             return
-        self._choose(Selection(split, row))
-        if self._listing.rows:
-            self._go(self._listing.place_of(row) or 0)
-        else:
-            self._say(*_nothing(split, row_set))
-
-    async def _list_rows(self, split: Split, row_set: RowSet | None) -> None:
-        """Begin with a split's rows: all, or those sent here."""
-        preset, description, inspector = self._preset, self._description, self.workbench.inspector
-        assert preset is not None and description is not None
-
-        async def fetch(start: int, stop: int) -> Rows | Failure:
-            return await inspector.rows(preset, split, start, stop)
-
-        self._stop("row", "ahead", "scan", "search")
-        total = description.eval_rows if split == "eval" else description.train_rows
-        self._window = window = RowWindow(fetch, total)
-        self._listing = listing = Listing(split, row_set=row_set)
-        if total is None:
-            await window.get(0)
+        row = selection.row if listing.split == selection.split else 0
+        self._choose(Selection(listing.split, row))
+        if not listing.rows:
+            self._say(*_nothing(listing.split, row_set))
+            return
+        self._go(self._listing.place_of(row) or 0)
         if row_set is None:
-            self._list(replace(listing, rows=range(window.total or 0)))
-        else:
-            found = [await window.find(place) for place in row_set.rows]
-            self._list(replace(listing, rows=[index for index in found if index is not None]))
+            self._take_up(listing.split)
+
+    async def _listing_of(self, split: Split, row_set: RowSet | None) -> Listing:
+        """Begin to read a split, and list its rows: all, or those sent here."""
+        preset, description = self._preset, self._description
+        assert preset is not None and description is not None
+        self._stop("row", "ahead", "read", "search", "ask")
+        total = (description.eval_rows if split == "eval" else description.train_rows) or 0
+        marks = Marks(self.workbench.state_dir / "marks", description.sources)
+        self._reader = reader = RowReader(self.workbench.inspector, preset, split, total, marks)
+        if row_set is None:
+            return Listing(split, range(total))
+        rows = row_set.positions or await reader.positions(row_set.rows)
+        return Listing(split, tuple(rows), row_set)
+
+    def _take_up(self, split: Split) -> None:
+        """List the rows as last time; read them where that is needed, or soon done."""
+        assert self._preset is not None and self._reader is not None
+        kept = recall_listing(self.workbench.state, self._preset.path, split)
+        if kept is not None:
+            self._start(self._relist(kept.filter, kept.order, kept.run, stay=True), "ask")
+        elif self._reader.total <= READ_AT_ONCE:
+            self._read_on()
 
     def _fail(self, failure: Failure) -> None:
         if not failure.cancelled:
@@ -253,7 +277,8 @@ class InspectScreen(WorkbenchScreen):
     def action_step(self, by: int) -> None:
         """Go to the next or previous sample; a row that gives several is walked through one by one."""
         rows = self._listing.rows
-        samples = self._window.ready(rows[self._place]) if self._window and rows else None
+        samples = self._reader.window.ready(rows[self._place]) if self._reader and rows else None
+        self._at_top = False
         if abs(by) == 1 and samples and 0 <= self._item + by < len(samples):
             self._item += by
             self._show_samples(samples)
@@ -265,72 +290,76 @@ class InspectScreen(WorkbenchScreen):
 
     def action_walk_to(self, place: int) -> None:
         """Go to a place in the list; negative ones count from its end."""
+        self._at_top = False
         self._go(place if place >= 0 else len(self._listing.rows) + place)
 
     def action_random(self) -> None:
         """Go to a row drawn at random."""
         if self._listing.rows:
-            self._go(random.randrange(len(self._listing.rows)))
+            self.action_walk_to(random.randrange(len(self._listing.rows)))
 
     def action_jump(self) -> None:
         """Ask for a row's number."""
-        if self._window is None:
-            return
-        total = self._window.total or 0
-        self.app.push_screen(AskText("Go to row", f"0 to {max(total - 1, 0):,}"), self._jump)
+        if self._reader is not None:
+            self.app.push_screen(AskText("Go to row", f"0 to {max(self._reader.total - 1, 0):,}"), self._jump)
 
     def _jump(self, answer: str | None) -> None:
-        if not answer or self._window is None:
+        if not answer or self._reader is None:
             return
         try:
             row = int(answer.replace(",", "").replace("_", ""))
         except ValueError:
             self._tell(f"“{visible(answer)}” is not a row's number.")
             return
-        total = self._window.total or 0
+        total = self._reader.total
         if not 0 <= row < total:
             self._tell(f"There is no row {row:,}: they go from 0 to {total - 1:,}.")
             return
         if row not in self._listing.rows:
             self._show_all()
-        self._go(self._listing.rows.index(row))
+        self.action_walk_to(self._listing.rows.index(row))
 
     def _go(self, place: int, *, last: bool = False) -> None:
         """Show the row at a place of the list, at once if it is held, else when it has come."""
-        window, row = self._window, self._listing.at(place)
-        if window is None or row is None:
+        reader, row = self._reader, self._listing.at(place)
+        if reader is None or row is None:
             return
         self._place = place
         self.query_one(RowList).cursor = place
-        samples = window.ready(row)
+        samples = reader.window.ready(row)
         if samples is None:
             self._start(self._fetch_row(place, last), "row")
         else:
             self._stop("row")
-            self._arrived(place, samples, last)
+            self._arrived(row, samples, last)
 
     async def _fetch_row(self, place: int, last: bool) -> None:
-        assert self._window is not None
+        assert self._reader is not None
         self._stop("ahead")
+        row = self._listing.rows[place]
         waiting = self.set_timer(PATIENCE, lambda: self._header(None, "reading …"))
         try:
-            samples = await self._window.get(self._listing.rows[place])
+            samples = await self._reader.window.get(row)
         except FetchError as error:
             self._fail(error.failure)
             return
         finally:
             waiting.stop()
-        self._arrived(place, samples, last)
+        self._arrived(row, samples, last)
 
-    def _arrived(self, place: int, samples: Samples, last: bool) -> None:
-        self._item = len(samples) - 1 if last else 0
+    def _arrived(self, row: int, samples: Samples, last: bool) -> None:
+        self._item = len(samples) - 1 if last else self._first_item(samples)
         self._show_samples(samples)
-        self._choose(Selection(self._listing.split, self._listing.rows[place]))
-        self._start(self._prefetch(place), "ahead")
+        self._choose(Selection(self._listing.split, row))
+        self._start(self._prefetch(self._place), "ahead")
+
+    def _first_item(self, samples: Samples) -> int:
+        row_set = self._listing.row_set
+        return dict(row_set.items).get((samples[0].dataset, samples[0].row), 0) if row_set else 0
 
     async def _prefetch(self, place: int) -> None:
-        window = self._window
-        assert window is not None
+        assert self._reader is not None
+        window = self._reader.window
         ahead = min(AHEAD, window.chunk)
         near = [*range(place, place + ahead + 1), *range(place - min(BEHIND, ahead), place)]
         try:
@@ -343,22 +372,30 @@ class InspectScreen(WorkbenchScreen):
         row = samples[self._item]
         loaded = self.workbench.session.loaded
         self._views.show(row, loaded.preset.sequence_len if loaded is not None and not row.kept else 0)
-        several = f" · sample {self._item + 1} of {len(samples)}" if len(samples) > 1 else ""
-        self._header(row, several)
+        self._header(row, f" · sample {self._item + 1:,} of {len(samples):,}" if len(samples) > 1 else "")
 
     def _header(self, row: RowView | None, more: str = "") -> None:
-        assert self._window is not None
-        listing = self._listing
+        assert self._reader is not None
+        listing, reader = self._listing, self._reader
         index = listing.at(self._place) or 0
-        place = f"row {index:,} of {self._window.total or 0:,} {listing.split}"
+        place = f"row {index:,} of {reader.total:,} {listing.split}"
         if row is not None and (row.row != index or row.dataset):
             place += f" · data set {row.dataset}, row {row.row:,}"
         if why := listing.why:
-            place += f" · {self._place + 1} of {len(listing.rows):,} {why}"
-        self.query_one(RowHeader).show(row, f"{place}{more}" if row is not None else f"{place} · {more}")
+            place += f" · {self._place + 1:,} of {len(listing.rows):,} {why}"
+        if reader.found is not None:
+            place += f" · {reader.found.words}"
+        header = self.query_one(RowHeader)
+        if row is None:
+            header.show(None, f"{place} · {more}")
+            return
+        here = (row.dataset, row.row)
+        value = reader.values.rows.get(here) if reader.values else None
+        facts = [*value_words(value), ("in the run", "")] if value else []
+        header.show(row, f"{place}{more}", [(name, said) for name, said in facts], marked=here in reader.marks)
 
     def _refresh_header(self) -> None:
-        if self.row is not None:
+        if self.row is not None and self._reader is not None:
             self._header(self.row)
 
     def on_token_view_moved(self, event: TokenView.Moved) -> None:
@@ -400,39 +437,111 @@ class InspectScreen(WorkbenchScreen):
 
     def action_split(self) -> None:
         """Go to the other split."""
-        if self._window is not None:
+        if self._reader is not None:
             if self.workbench.row_set is not None:
                 self.workbench.row_set = None
             other: Split = "train" if self._listing.split == "eval" else "eval"
             self._start(self._open(Selection(other, 0)), "load")
 
     def action_filter(self) -> None:
-        """Ask which rows to walk."""
-        if self._window is None:
-            return
-        seen = seen_codes(self._window.summaries.values()).most_common()
-        offers = [(RowFilter(fate), Content(fate.value.capitalize())) for fate in Fate]
-        for code, count in seen:
-            label = Content.assemble(code, (f"  seen {count:,} times so far", "$quiet"))
-            offers.append((RowFilter(code=code), label))
+        """Say what there is among the rows, and ask which to walk."""
+        if self._reader is not None:
+            self._read_on()
+            self._start(self._filter(self._reader), "ask")
 
-        def chosen(answer: RowFilter | None) -> None:
-            if answer is not None:
-                self._relist(answer, self._listing.order)
-
-        self.app.push_screen(Choose("Which rows", offers, self._listing.filter), chosen)
+    async def _filter(self, reader: RowReader) -> None:
+        answer = await ask_filter(self.workbench, reader, self._listing.filter)
+        if answer is not None:
+            await self._relist(answer, self._listing.order, None)
 
     def action_sort(self) -> None:
         """Ask for an order."""
-        if self._window is None or self._description is None:
+        if self._reader is not None and self._description is not None and self._preset is not None:
+            self._start(self._sort(self._reader, self._description.model_kind, self._preset.path), "ask")
+
+    async def _sort(self, reader: RowReader, model_kind: str, path: str) -> None:
+        answer = await ask_order(self.workbench, reader, model_kind, path, self._listing.order)
+        if answer is not None:
+            await self._relist(self._listing.filter, *answer)
+
+    async def _relist(self, rows: RowFilter, order: Order, run: RunOfRows | None, *, stay: bool = False) -> None:
+        """List what a filter admits, in an order; begin at its top, or `stay` at the row in view."""
+        reader = self._reader
+        if reader is None or self._preset is None:
             return
-        offers = [(order, Content(order.value.capitalize())) for order in orders_for(self._description.model_kind)]
+        if not rows and order is Order.SOURCE:
+            self._show_all()
+            return
+        if run is not None and (reader.values is None or reader.values.folder != run.folder):
+            await self._take_values(run.folder, run.name)
+        if order.of_a_run and (reader.values is None or not reader.values.rows):
+            self._tell("The run says nothing of its rows.")
+            return
+        name = reader.values.name if reader.values else ""
+        self._at_top = not stay
+        self._listing = replace(self._listing, filter=rows, order=order, run=name)
+        folder = reader.values.folder if reader.values and order.of_a_run else None
+        remember_listing(self.workbench.state, self._preset.path, self._listing, folder)
+        self.workbench.remember()
+        if reader.needs_table(rows, order):
+            self._read_on()
+        await self._list_again(reader)
 
-        def chosen(answer: Order | None) -> None:
-            if answer is not None:
-                self._relist(self._listing.filter, answer)
+    async def _take_values(self, folder: Any, name: str) -> None:
+        """Read what a run made of the rows."""
+        reader = self._reader
+        assert reader is not None
+        waiting = self.set_timer(PATIENCE, lambda: self._header(None, f"reading the rows of run {visible(name)} …"))
+        values: RunValues = await asyncio.to_thread(read_run_values, folder, name)
+        waiting.stop()
+        reader.values = values
+        self._refresh_header()
 
-        self.app.push_screen(Choose("In which order", offers, self._listing.order), chosen)
+    def _read_on(self) -> None:
+        """Read all rows in short, unless that is done or under way."""
+        if self._reader is not None and not self._reader.table.complete and not self._busy("read"):
+            self._start(self._read(self._reader), "read")
+
+    async def _read(self, reader: RowReader) -> None:
+        clock, shown = asyncio.get_running_loop().time, 0.0
+        try:
+            async for _ in reader.read():
+                if clock() - shown > LIST_AFTER:
+                    await self._list_again(reader)
+                    self.query_one(SourceLine).account(reader.table)
+                    shown = clock()
+        except FetchError as error:
+            self._fail(error.failure)
+            return
+        self.query_one(SourceLine).account(reader.table)
+        await self._list_again(reader)
+
+    async def _list_again(self, reader: RowReader) -> None:
+        """List the rows known so far that are admitted."""
+        asked = self._listing
+        if asked.row_set is not None or not asked.narrowed:
+            self.query_one(RowList).refresh()
+            return
+        rows = await reader.rows(asked.filter, asked.order)
+        if reader is not self._reader or (self._listing.filter, self._listing.order) != (asked.filter, asked.order):
+            return
+        table = reader.table
+        partial = reader.needs_table(asked.filter, asked.order) and not table.complete
+        if not rows and not partial:
+            self._tell(f"No row is {' and '.join(map(str, asked.filter))}.")
+            self._show_all()
+            return
+        if not rows:
+            self._header(None, f"none so far · {table.read:,} rows read · esc stops")
+            return
+        here = self._chosen.row if self._chosen else None
+        self._list(replace(self._listing, rows=rows, note=f"· {table.read:,} rows read" if partial else ""))
+        if here in rows and not (self._at_top and rows[0] != here):
+            self._place = rows.index(here)
+            self.query_one(RowList).cursor = self._place
+            self._refresh_header()
+        else:
+            self._go(0)
 
     def action_back(self) -> None:
         """Stop what is under way; with nothing under way, walk all rows again."""
@@ -440,137 +549,177 @@ class InspectScreen(WorkbenchScreen):
         if search.has_class("-open"):
             search.remove_class("-open")
             self._views.focus_tokens()
-        elif self._busy("scan", "search"):
-            self._stop("scan", "search")
-            if self._listing.scanned:
+        elif self._busy("search") or (self._busy("read") and self._listing.narrowed):
+            self._stop("read", "search")
+            if self._listing.narrowed:
                 self._listing = replace(self._listing, note="so far")
             self._tell("Stopped.")
             self._refresh_header()
-        elif self._listing.row_set is not None or self._listing.scanned:
+        elif self._reader is not None and self._reader.found is not None:
+            self._reader.found = None
+            self._refresh_header()
+        elif self._listing.row_set is not None or self._listing.narrowed:
             self._show_all()
         elif self.has_class("-zoomed"):
             self.remove_class("-zoomed")
 
     def _show_all(self) -> None:
-        assert self._window is not None
+        assert self._reader is not None and self._preset is not None
         row = self._listing.at(self._place) or 0
-        self._stop("scan")
-        self._list(Listing(self._listing.split, range(self._window.total or 0)))
+        forget_listing(self.workbench.state, self._preset.path)
+        self.workbench.remember()
+        self._list(Listing(self._listing.split, range(self._reader.total)))
         if self.workbench.row_set is not None:
             self.workbench.row_set = None
         self._go(row)
 
-    def _relist(self, rows: RowFilter, order: Order) -> None:
-        if rows == ALL and order is Order.SOURCE:
-            self._show_all()
-        else:
-            self._start(self._scan(rows, order), "scan")
-
-    async def _scan(self, rows: RowFilter, order: Order) -> None:
-        """List what a filter admits as it is found."""
-        assert self._window is not None
-        found: list[int] = []
-        try:
-            async for read, found in scan(self._window, rows, order):
-                self._list_found(rows, order, found, f"· {read:,} rows read")
-        except FetchError as error:
-            self._fail(error.failure)
-            return
-        if found:
-            self._list_found(rows, order, found, "")
-        else:
-            self._tell(f"No row is {rows}." if not rows.code else f"No row has the finding {rows.code}.")
-
-    def _list_found(self, rows: RowFilter, order: Order, found: list[int], note: str) -> None:
-        before, here = self._listing, self._listing.at(self._place)
-        self._list(replace(before, rows=found, filter=rows, order=order, note=note))
-        if here in found and (before.filter, before.order) == (rows, order):
-            self._place = found.index(here)
-            self.query_one(RowList).cursor = self._place
-            self._refresh_header()
-        else:
-            self._go(0)
+    # -- the list
 
     def _list(self, listing: Listing) -> None:
         self._listing = listing
-        if self._window is not None:
+        if self._reader is not None and self._description is not None:
             listed = self.query_one(RowList)
-            title = f"{len(listing.rows):,} rows: tokens, margin, findings"
-            listed.show(listing.rows, self._window.summaries, title)
+            measured = "margin" if self._description.model_kind == "pair" else "labels"
+            if listing.order.of_a_run:
+                measured = {Order.LOSS: "loss", Order.MARGIN: "margin"}.get(listing.order, "times forgotten")
+                measured += f" in {visible(listing.run)}"
+            title = f"{len(listing.rows):,} rows: tokens, {measured}, findings"
+            listed.show(listing.rows, self._reader.table.get, self._facts, title)
             listed.call_after_refresh(listed.ask)
+
+    def _facts(self, row: RowSummary) -> Facts:
+        reader, order = self._reader, self._listing.order
+        assert reader is not None
+        marked = row.place in reader.marks
+        if not order.of_a_run or reader.values is None:
+            return Facts(marked)
+        value = reader.values.rows.get(row.place)
+        return Facts(marked, f"{value_of(value, order):.3g}" if value else "-")
 
     def on_row_list_wanted(self, event: RowList.Wanted) -> None:
         """Read the rows that the list shows."""
-        self._start(self._summarise(event.indexes), "list")
+        if not self._busy("read"):
+            self._start(self._summarise(event.indexes), "list")
 
     async def _summarise(self, indexes: tuple[int, ...]) -> None:
         # While the list is scrolled nothing is asked for; it is when it rests.
         await asyncio.sleep(0.1)
-        window = self._window
-        if window is None:
+        if self._reader is None:
             return
         try:
-            for start in range(0, len(indexes), 16):
-                await window.summarise(indexes[start : start + 16])
-                self.query_one(RowList).refresh()
+            await self._reader.read_some(indexes)
         except FetchError:
             return  # said when the row itself is asked for
+        self.query_one(RowList).refresh()
 
     def on_row_list_picked(self, event: RowList.Picked) -> None:
         """Go to the row that was clicked."""
-        self._go(event.place)
+        self.action_walk_to(event.place)
 
     # -- search
 
     def action_search(self) -> None:
         """Ask for a text."""
-        if self._window is not None:
+        if self._reader is not None:
             search = self.query_one("#search", Input)
             search.add_class("-open")
             search.focus()
 
     def action_search_next(self) -> None:
         """The next place where the text is found."""
-        if self._query is not None and self.row is not None:
-            self._start(self._search(self._query), "search")
+        if self._reader is not None and self._reader.found is not None and self.row is not None:
+            self._start(self._search(self._reader, self._reader.found), "search")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search, from the cursor on, through all rows listed."""
         event.input.remove_class("-open")
         self._views.focus_tokens()
-        if event.value:
-            self._query = Query(event.value)
+        if event.value and self._reader is not None:
+            self._reader.found = Found(Query(event.value))
             self.action_search_next()
 
-    async def _search(self, query: Query) -> None:
-        window, listing = self._window, self._listing
-        assert window is not None
-        if self._views.view is View.RAW:
-            self.action_view(View.TOKENS)
-        if self._views.find_next(query):
+    async def _search(self, reader: RowReader, found: Found) -> None:
+        """Go to the next place: in this row, then in the rows listed after it."""
+        if self._views.view is not View.RAW and self._views.find_next(found.query):
+            self._refresh_header()
             return
-
-        def progress(row: int) -> None:
-            self._header(None, f"searching for “{visible(query.text)}”: row {row:,}   esc stops")
-
         try:
-            hit = await search_rows(query, window, listing.rows, self._place, progress)
+            if not found.complete:
+                await self._search_rows(reader, found)
+            elif (place := found.next_place(self._listing.rows, self._place)) is not None:
+                await self._go_to_found(reader, found, place)
         except FetchError as error:
             self._fail(error.failure)
             return
-        # The list may have changed meanwhile.
-        place = self._listing.place_of(hit.row) if hit and window is self._window else None
-        if hit is None:
-            self._tell(f"“{visible(query.text)}” is nowhere in these rows.")
-            self._refresh_header()
-        elif place is not None:
-            samples = await window.get(hit.row)
-            self._go(place)
-            self._item = hit.item
-            self._show_samples(samples)
-            self._views.go_to(hit.side, hit.tokens)
+        if found.complete and found.next_place(self._listing.rows, self._place) is None:
+            elsewhere = f" It is in {len(found.rows):,} rows that are not listed." if found.rows else ""
+            self._tell(f"“{visible(found.query.text)}” is nowhere in these rows.{elsewhere}")
+            reader.found = None
+        self._refresh_header()
 
-    # -- copying
+    async def _search_rows(self, reader: RowReader, found: Found) -> None:
+        """Search all rows, go to the first that is listed, and search on to count them."""
+        listed = self._listing.rows
+        members = listed if isinstance(listed, range) else frozenset(listed)
+        in_order = self._listing.order is Order.SOURCE and self._listing.row_set is None
+        begin = (self._listing.at(self._place) or 0) + 1
+        there = False
+        async for chunk in reader.search(found, begin):
+            if there or not in_order:
+                self._refresh_header()
+            elif (row := next((row for row in chunk.rows if row in members), None)) is not None:
+                there = True
+                place = self._listing.place_of(row)
+                if place is not None:
+                    await self._go_to_found(reader, found, place)
+            else:
+                words = f"searching for “{visible(found.query.text)}”: {chunk.searched:,} of {chunk.total:,} rows"
+                self._header(None, f"{words}   esc stops")
+        if not there and (place := found.next_place(self._listing.rows, self._place)) is not None:
+            await self._go_to_found(reader, found, place)
+
+    async def _go_to_found(self, reader: RowReader, found: Found, place: int) -> None:
+        row = self._listing.rows[place]
+        samples = await reader.window.get(row)
+        self._at_top = False
+        self._go(place)
+        at = in_samples(found.query, samples)
+        if at is None:
+            self._tell("It is in the raw row, and not among its tokens: v shows the raw row.")
+            return
+        self._item, side, tokens = at
+        if self._views.view is View.RAW:
+            self.action_view(View.TOKENS)
+        self._show_samples(samples)
+        self._views.go_to(side, tokens)
+
+    # -- marks and copies
+
+    def action_mark(self) -> None:
+        """Mark the row in view, or unmark it."""
+        reader, row = self._reader, self.row
+        if reader is None or row is None:
+            return
+        try:
+            marked = reader.marks.toggle((row.dataset, row.row))
+        except OSError as error:
+            self.workbench.report("The mark cannot be kept.", str(self.workbench.state_dir), details=str(error))
+            return
+        count = len(reader.marks.places)
+        self._tell(f"{'Marked' if marked else 'Not marked any more'}; {count:,} in all. M copies or writes them.")
+        self._refresh_header()
+        self.query_one(RowList).refresh()
+
+    def action_export_marked(self) -> None:
+        """Copy the marked rows, or write them to a file."""
+        if self._reader is not None:
+            self._start(self._export(self._reader), "ask")
+
+    async def _export(self, reader: RowReader) -> None:
+        try:
+            await export_marked(self.workbench, reader)
+        except FetchError as error:
+            self._fail(error.failure)
 
     def action_copy(self, what: str) -> None:
         """Put the row, or its encoding, on the clipboard as JSON (through the terminal: OSC 52)."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -94,14 +95,15 @@ class RawView(VerticalScroll):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._text = RawText()
-        self.border_title = "raw row"
 
     def compose(self) -> Iterator[Widget]:
         """The columns."""
         yield self._text
 
     def show(self, row: RowView | None, whitespace: bool = False) -> None:
-        """Show a row's columns (None: nothing)."""
+        """Show a row's columns (None: nothing), and why it was dropped."""
+        dropped = f" · ✗ dropped: {row.reason}: {row.message}" if row and not row.kept else ""
+        self.border_title = Content(f"raw row{visible(dropped)}")
         self._text.show(row.raw if row else "", whitespace)
         self.scroll_to(y=0, animate=False)
 

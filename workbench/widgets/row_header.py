@@ -1,14 +1,17 @@
 """What is to be known about a row before one reads it: its place, its fate, its counts, its findings."""
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.inspector.messages import FindingView, RowView
+from engine.inspector.messages import RowView
 from workbench.screen_text import visible
 
 SEVERITY_MARK = {"error": "✗", "warning": "!", "info": "i"}
 SEVERITY_STYLE = {"error": "bold $error", "warning": "bold $warning", "info": "$primary"}
 FADED = "$quiet"
+MARKED = "●"
 
 
 class RowHeader(Static):
@@ -18,18 +21,25 @@ class RowHeader(Static):
     RowHeader { height: auto; max-height: 4; padding: 0 1; }
     """
 
-    def show(self, row: RowView | None, place: str) -> None:
-        """Show a row's counts and findings; `place` says where in the listing it stands."""
+    def show(
+        self, row: RowView | None, place: str, more: Sequence[tuple[str, str]] = (), *, marked: bool = False
+    ) -> None:
+        """Show a row's counts and findings; `place` says where in the listing it stands.
+
+        `more` are further facts, each a name and what it is.
+        """
         if row is None:
             self.update(Content(place))
             return
-        self.update(Content("\n").join([_counts(row, place), _findings(row.findings)]))
+        self.update(Content("\n").join([_counts(row, place, more, marked), _findings(row)]))
 
 
-def _counts(row: RowView, place: str) -> Content:
-    fate = ("✓ kept", "$success") if row.kept else ("✗ dropped", "bold $error")
+def _counts(row: RowView, place: str, more: Sequence[tuple[str, str]], marked: bool) -> Content:
+    fate = ("✓ kept", "$success") if row.kept else (f"✗ dropped: {visible(row.reason or '')}", "bold $error")
     parts: list[str | tuple[str, str]] = [(place, "bold"), "  ", fate]
-    for name, value in row_counts(row):
+    if marked:
+        parts += ["  ", (f"{MARKED} marked", "bold $accent")]
+    for name, value in (*row_counts(row), *more):
         parts += [f"  {value} ", (name, FADED)]
     return Content.assemble(*parts)
 
@@ -46,7 +56,7 @@ def row_counts(row: RowView) -> list[tuple[str, str]]:
         prompt = next((i for i, step in enumerate(sequence.steps) if step >= 0), len(sequence.ids))
         counts = [
             ("prompt", f"{prompt:,}"),
-            ("steps", f"{max(sequence.steps, default=-1) + 1}"),
+            ("steps", f"{max(sequence.steps, default=-1) + 1:,}"),
             ("tokens", f"{len(sequence.ids):,}"),
         ]
     if any(cuts):
@@ -56,9 +66,12 @@ def row_counts(row: RowView) -> list[tuple[str, str]]:
     return counts
 
 
-def _findings(findings: tuple[FindingView, ...]) -> Content:
-    if not findings:
+def _findings(row: RowView) -> Content:
+    findings = row.findings
+    if not findings and row.kept:
         return Content.styled("no findings", FADED)
+    if not findings:
+        return Content.styled(visible(row.message or "no findings"), FADED)
     parts: list[str | tuple[str, str]] = []
     gravest = sorted(findings, key=lambda finding: list(SEVERITY_MARK).index(finding.severity))
     for finding in gravest:

@@ -1,6 +1,6 @@
-"""The list of rows: number, lengths, margin, findings; as long as the split, and read only where it is looked at."""
+"""The list of rows: number, lengths, margin or labels, findings; read only where it is looked at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,9 +13,20 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from workbench.row_summary import RowSummary
+from workbench.row_table import RowSummary
 from workbench.widgets.component_palette import Palette
-from workbench.widgets.row_header import SEVERITY_MARK
+from workbench.widgets.row_header import MARKED, SEVERITY_MARK
+
+LABELS_SHOWN = 10
+"""Steps whose labels there is room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is not of the data: whether a person marked the row, and what a run says of it (None: there is no run)."""
+
+    marked: bool = False
+    value: str | None = None
 
 
 class RowList(ScrollView, can_focus=True):
@@ -24,7 +35,8 @@ class RowList(ScrollView, can_focus=True):
     BINDING_GROUP_TITLE = "Row list"
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"rows--{name}" for name in ("number", "text", "faded", "cursor", "error", "warning", "info", "dropped")
+        f"rows--{name}"
+        for name in ("number", "text", "faded", "cursor", "error", "warning", "info", "dropped", "marked", "value")
     }
     DEFAULT_CSS = """
     RowList {
@@ -43,6 +55,8 @@ class RowList(ScrollView, can_focus=True):
         & > .rows--warning { color: $warning; }
         & > .rows--info { color: $primary; }
         & > .rows--dropped { color: $error; }
+        & > .rows--marked { color: $accent; text-style: bold; }
+        & > .rows--value { color: $primary; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,14 +86,21 @@ class RowList(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._rows: Sequence[int] = range(0)
-        self._summaries: Mapping[int, RowSummary] = {}
+        self._known: Callable[[int], RowSummary | None] = lambda _: None
+        self._facts: Callable[[RowSummary], Facts] = lambda _: Facts()
         self._palette = Palette(self)
         self._asked: tuple[int, ...] = ()
         self._digits = 1
 
-    def show(self, rows: Sequence[int], summaries: Mapping[int, RowSummary], title: str) -> None:
-        """List rows by position, with what is known of them."""
-        self._rows, self._summaries = rows, summaries
+    def show(
+        self,
+        rows: Sequence[int],
+        known: Callable[[int], RowSummary | None],
+        facts: Callable[[RowSummary], Facts],
+        title: str,
+    ) -> None:
+        """List rows by position; `known` gives what is known of one, `facts` what a person and a run say of it."""
+        self._rows, self._known, self._facts = rows, known, facts
         self.border_title = title
         self._digits = len(f"{max(rows, default=0):,}") if not isinstance(rows, range) else len(f"{len(rows):,}")
         self._asked = ()
@@ -95,13 +116,14 @@ class RowList(ScrollView, can_focus=True):
             return Strip.blank(width, base)
         index = self._rows[place]
         here = ("rows--cursor",) if place == self.cursor else ()
-        summary = self._summaries.get(index)
-        number = f"{'▌' if here else ' '}{index:>{self._digits},} "
+        summary = self._known(index)
+        number = f"{'▌' if here else ' '}{index:>{self._digits},}"
         segments = [Segment(number, self._palette("rows--text" if here else "rows--number", *here))]
         if summary is None:
-            segments.append(Segment("…", self._palette("rows--faded", *here)))
+            segments.append(Segment(" …", self._palette("rows--faded", *here)))
         else:
-            segments += [Segment(text, self._palette(f"rows--{kind}", *here)) for kind, text in _cells(summary)]
+            cells = _cells(summary, self._facts(summary))
+            segments += [Segment(text, self._palette(f"rows--{kind}", *here)) for kind, text in cells]
         return Strip(segments).extend_cell_length(width, self._palette(*here)).crop(0, width)
 
     def watch_cursor(self, cursor: int) -> None:
@@ -138,22 +160,31 @@ class RowList(ScrollView, can_focus=True):
             return
         first = int(self.scroll_offset.y)
         seen = self._rows[first : first + self.size.height]
-        unknown = tuple(index for index in seen if index not in self._summaries)
+        unknown = tuple(index for index in seen if self._known(index) is None)
         if unknown and unknown != self._asked:
             self._asked = unknown
             self.post_message(self.Wanted(unknown))
 
 
-def _cells(row: RowSummary) -> list[tuple[str, str]]:
+def _cells(row: RowSummary, facts: Facts) -> list[tuple[str, str]]:
     lengths = "/".join(f"{length:,}" for length in row.lengths) or "-"
-    cells = [("text", f"{lengths:>11}"), ("faded", " cut" if row.cut else "    ")]
-    if row.margin is not None:
+    cells = [("marked", MARKED if facts.marked else " "), ("text", f"{lengths:>11}")]
+    cells.append(("faded", " cut" if row.cut else "    "))
+    if facts.value is not None:
+        cells.append(("value", f" {facts.value:>6}"))
+    elif row.labels:
+        cells.append(("text", f" {_short(row.labels)}"))
+    elif row.margin is not None:
         cells.append(("faded", f" {row.margin:+.3g}"))
     if not row.kept:
         cells.append(("dropped", f" ✗ {row.reason}"))
     if row.findings:
-        others = f" +{len(row.codes) - 1}" if len(row.codes) > 1 else ""
-        severity = row.severity or "info"
-        if row.kept or row.codes[0] != row.reason:
-            cells.append((severity, f" {SEVERITY_MARK[severity]} {row.codes[0]}{others}"))
+        code, severity = row.findings[0]
+        others = f" +{len(row.findings) - 1}" if len(row.findings) > 1 else ""
+        if row.kept or code != row.reason:
+            cells.append((severity, f" {SEVERITY_MARK[severity]} {code}{others}"))
     return cells
+
+
+def _short(labels: str) -> str:
+    return labels if len(labels) <= LABELS_SHOWN else f"{labels[: LABELS_SHOWN - 1]}…"

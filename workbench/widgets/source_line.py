@@ -1,6 +1,7 @@
 """One line above the rows: what is open and how it is read at the left, the ways to look at a row at the right."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -8,12 +9,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.inspector.messages import Description
+from workbench.row_table import RowTable
 from workbench.screen_text import visible
 from workbench.widgets.token_layout import View
 
+REASONS = 2
+"""Reasons why rows are dropped that there is room for."""
+
 
 class SourceLine(Horizontal):
-    """Source, format and why, template; text tokens ids labels raw."""
+    """Source, how much of it is kept, format and why, template; text tokens ids labels raw."""
 
     DEFAULT_CSS = """
     SourceLine {
@@ -26,6 +31,8 @@ class SourceLine(Horizontal):
     }
     """
 
+    _name = _rest = ""
+
     def compose(self) -> ComposeResult:
         """Left and right."""
         yield Static(classes="source")
@@ -33,16 +40,33 @@ class SourceLine(Horizontal):
 
     def show(self, description: Description) -> None:
         """Say what is open; the pointer resting on it gives all of it."""
-        source = self.query_one(".source", Static)
         lines = [
             f"{one.path} · {one.format} ({one.reason})" + (f" · {one.rows:,} rows" if one.rows is not None else "")
             for one in description.sources
         ]
         tokenizer = description.tokenizer
-        more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
         rest = f"template {tokenizer.template} · {tokenizer.name}"
-        source.update(Content(visible(f"{lines[0]}{more} · {rest}" if lines else rest)))
+        first = description.sources[0] if description.sources else None
+        more = f" and {len(lines) - 1:,} more" if len(lines) > 1 else ""
+        self._name = f"{Path(first.path).name or first.path}{more} · " if first else ""
+        self._rest = f"{first.format} ({first.reason}) · {rest}" if first else rest
+        source = self.query_one(".source", Static)
+        source.update(Content(visible(f"{self._name}{self._rest}")))
         source.tooltip = Content(visible("\n".join([*lines, rest, *description.notices]), keep="\n"))
+
+    def account(self, table: RowTable) -> None:
+        """Say how many of the rows that are read reach training, and why the others do not."""
+        read = max(table.read, 1)
+        kept = int(table.kept.sum())
+        parts: list[str | tuple[str, str]] = [visible(self._name), (f"{_share(kept / read)} kept", "$success")]
+        reasons = [(reason, count) for reason, count in table.reasons().most_common() if count]
+        for reason, count in reasons[:REASONS]:
+            parts += [" ", (f"{_share(count / read)} {visible(reason)}", "bold $error")]
+        if len(reasons) > REASONS:
+            parts.append((f" +{len(reasons) - REASONS}", "bold $error"))
+        so_far = "" if table.complete else " so far"
+        parts.append(f"{so_far} · {visible(self._rest)}")
+        self.query_one(".source", Static).update(Content.assemble(*parts))
 
     def mark(self, view: View, whitespace: bool, offered: Sequence[View]) -> None:
         """Mark the way the row is looked at, among those offered."""
@@ -53,3 +77,9 @@ class SourceLine(Horizontal):
         spaces = "[reverse] · ⏎ [/]" if whitespace else " · ⏎ "
         words.append(f"[@click=screen.whitespace]{spaces}[/]")
         self.query_one(".views", Static).update(Content.from_markup("".join(words)))
+
+
+def _share(share: float) -> str:
+    if 0 < share < 0.01:
+        return "<1 %"
+    return ">99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"

@@ -17,6 +17,7 @@ from engine.inspector.messages import (
     SourceDescription,
     TokenizerDescription,
 )
+from engine.inspector.row_messages import NO_TOKENS, Done, Located, RowsFound, RowSummaries
 from engine.progress import Progress
 from workbench.app import WorkbenchApp
 
@@ -137,6 +138,38 @@ def demo_rows(count=60):
     return rows
 
 
+def summaries_of(rows, start, total):
+    """What the inspector says of rows in short."""
+    found, reasons, parts, severities = {}, {}, {}, {}
+    for at, row in enumerate(rows):
+        for finding in row.findings:
+            found[finding.code] = (*found.get(finding.code, ()), at)
+            severities[finding.code] = finding.severity
+        if row.reason:
+            reasons[row.reason] = (*reasons.get(row.reason, ()), at)
+        if any(len(side.ids) > side.kept_end for side in row.sequences):
+            part = "answer" if row.model_kind == "pair" else "steps"
+            parts[part] = (*parts.get(part, ()), at)
+    lengths = [[len(side.ids) for side in row.sequences] + [NO_TOKENS] * 2 for row in rows]
+    return RowSummaries(
+        start=start,
+        total=total,
+        dataset=tuple(row.dataset for row in rows),
+        row=tuple(row.row for row in rows),
+        kept=tuple(row.kept for row in rows),
+        first=tuple(of_row[0] for of_row in lengths),
+        second=tuple(of_row[1] for of_row in lengths),
+        shared=tuple(row.shared_prefix for row in rows),
+        cut=tuple(sum(len(side.ids) - side.kept_end for side in row.sequences) for row in rows),
+        margin=tuple(row.margin for row in rows),
+        labels=tuple("✓✓✗~·" if row.model_kind == "steps" else "" for row in rows),
+        reasons=reasons,
+        findings=found,
+        severities=severities,
+        parts=parts,
+    )
+
+
 def lengths_of(limit=512):
     """A histogram of 100 sequences of 0 to 999 tokens, evenly spread."""
     edges = tuple(range(0, 1001, 100))
@@ -168,8 +201,11 @@ class StandIn:
         self.data = {"train": list(rows), "eval": list(eval_rows)}
         self.kind = kind
         self.failure = None
-        self.asked = []
+        self.asked, self.summarised, self.searched = [], [], []
         self.checks = 0
+        self.chunk = 16
+        self.summary_gate = asyncio.Event()
+        self.summary_gate.set()
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -199,6 +235,29 @@ class StandIn:
         self.asked.append((split, start, stop))
         await self.gate.wait()
         return self.failure or Rows(tuple(self.data[split][start:stop]), len(self.data[split]))
+
+    async def locate(self, preset, split, places):
+        here = [(row.dataset, row.row) for row in self.data[split]]
+        return Located(tuple(here.index(place) if place in here else None for place in places))
+
+    async def summarise(self, preset, split, start=0, stop=None):
+        self.summarised.append((split, start, stop))
+        rows = self.data[split]
+        for at in range(start, len(rows) if stop is None else stop, self.chunk):
+            await self.summary_gate.wait()
+            yield summaries_of(rows[at : min(at + self.chunk, stop or len(rows))], at, len(rows))
+        yield self.failure or Done(f"digest of {split}" if start == 0 and stop is None else None)
+
+    async def search(self, preset, split, text, start=0):
+        self.searched.append((text, start))
+        rows = self.data[split]
+        for at in [*range(start, len(rows)), *range(min(start, len(rows)))]:
+            await self.gate.wait()
+            here = text.lower() in rows[at].raw.lower() or any(
+                f"#{i}" == text for s in rows[at].sequences for i in s.ids
+            )
+            yield RowsFound((at,) if here else (), 1, len(rows))
+        yield Done()
 
     async def check(self, preset):
         self.checks += 1
@@ -263,3 +322,9 @@ def hostile():
 def make_pair():
     """Makes one pair; see `pair_of`."""
     return pair_of
+
+
+@pytest.fixture
+def summarise():
+    """Rows in short, as the inspector says them: (rows, position of the first, number of all)."""
+    return summaries_of

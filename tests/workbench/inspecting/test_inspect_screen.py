@@ -26,6 +26,17 @@ async def settled(pilot):
     await pilot.pause()
 
 
+async def choose(pilot, key, *words, press="enter"):
+    """Opens a dialog with a key, goes to the option that has these words, and presses a key there."""
+    await pilot.press(key)
+    while not (options := list(pilot.app.screen.query(OptionList).results())):
+        await pilot.pause()
+    labels = [str(option.prompt) for option in options[0].options]
+    options[0].highlighted = next(at for at, label in enumerate(labels) if all(word in label for word in words))
+    await pilot.press(press)
+    await settled(pilot)
+
+
 def said(app, widget):
     return str(app.screen.query_one(widget).render())
 
@@ -182,7 +193,7 @@ async def test_views_change_and_are_remembered(open_on, stand_in):
         assert "input  text, " in painted(app)
         await pilot.press("V")
         await pilot.pause()
-        assert app.state.of("inspect") == {"view": "ids", "whitespace": True}
+        assert app.state.of("inspect").items() >= {"view": "ids", "whitespace": True}.items()
 
 
 async def test_text_is_searched_through_the_rows(open_on, stand_in):
@@ -228,17 +239,10 @@ async def test_the_finding_chosen_is_the_one_that_is_filtered_by(open_on, stand_
     app = open_on(stand_in(rows=rows))
     async with app.run_test(size=(120, 40)) as pilot:
         await at_inspect(pilot)
-        await pilot.press("f")
-        await pilot.pause()
-        options = app.screen.query_one(OptionList)
-        labels = [str(option.prompt).split()[0] for option in options.options]
         for code, place in (("rare", 0), ("common", 1)):
-            await pilot.press(*["home"], *["down"] * labels.index(code), "enter")
-            await settled(pilot)
+            await choose(pilot, "f", code)
             assert f"row {place} of 5 train · 1 of " in said(app, RowHeader)
             assert code in said(app, RowHeader)
-            await pilot.press("f")
-            await pilot.pause()
 
 
 async def test_sorting_by_length(open_on, stand_in):

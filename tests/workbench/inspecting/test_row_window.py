@@ -1,9 +1,7 @@
 import pytest
 
 from engine.inspector.messages import Failure, Rows
-from workbench.row_listing import Fate, Order, RowFilter, ordered
 from workbench.row_search import Query
-from workbench.row_summary import summary_of
 from workbench.row_window import FetchError, RowWindow, runs
 
 
@@ -38,14 +36,6 @@ async def test_rows_with_several_samples_count_once(pairs):
     assert [sample.row for sample in window.ready(1)] == [1]
 
 
-async def test_a_place_is_found_where_rows_were_set_aside(pairs):
-    kept = [row for row in pairs(60) if row.row % 4]
-    window = RowWindow(Source(kept), len(kept))
-    assert await window.find((0, 41)) == [row.row for row in kept].index(41)
-    assert await window.find((0, 40)) is None
-    assert await window.find((1, 3)) is None
-
-
 async def test_a_failure_is_passed_on():
     async def fetch(start, stop):
         return Failure("the file is gone", "data.jsonl", "put it back")
@@ -57,25 +47,6 @@ async def test_a_failure_is_passed_on():
 def test_positions_become_stretches():
     assert runs([5, 1, 2, 3, 9, 5]) == [(1, 4), (5, 6), (9, 10)]
     assert runs([]) == []
-
-
-def test_filters_admit_by_fate_and_by_finding(pairs):
-    rows = [summary_of(row.row, (row,)) for row in pairs(20)]
-    assert [row.index for row in rows if RowFilter(Fate.DROPPED).admits(row)] == [5, 16]
-    assert [row.index for row in rows if RowFilter(Fate.CUT).admits(row)] == [3, 10, 17]
-    assert [row.index for row in rows if RowFilter(code="answer-cut").admits(row)] == [3, 10, 17]
-    assert [row.index for row in rows if RowFilter(code="missing-field").admits(row)] == [5, 16]
-    assert len([row for row in rows if RowFilter(Fate.KEPT).admits(row)]) == 18
-
-
-def test_orders(pairs):
-    rows = [summary_of(row.row, (row,)) for row in pairs(12)]
-    longest = ordered(rows, Order.LONGEST)
-    lengths = [max(rows[index].lengths, default=0) for index in longest]
-    assert lengths == sorted(lengths, reverse=True)
-    difference = ordered(rows, Order.DIFFERENCE)
-    assert rows[difference[0]].lengths[0] > rows[difference[0]].lengths[1]
-    assert ordered(reversed(rows), Order.SOURCE) == list(range(12))
 
 
 def test_text_is_found_over_token_borders_and_after_the_cursor(pairs):
