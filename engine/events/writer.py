@@ -157,17 +157,22 @@ def _finite(value: Any) -> Any:
 
 def _last_record(path: Path) -> tuple[int, float]:
     """Seq and time of the last event in the file that can be read; (-1, 0.0) where there is none."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return -1, 0.0
-    for line in reversed(lines):
+    tail = _TAIL
+    while True:
         try:
-            record = json.loads(line)
-            return int(record["seq"]), float(record["time"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return -1, 0.0
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - tail))
+                lines = file.read().split(b"\n")
+        except OSError:
+            return -1, 0.0
+        for line in reversed(lines):
+            try:
+                record = json.loads(line)
+                return int(record["seq"]), float(record["time"])
+            except (ValueError, KeyError, TypeError):
+                continue
+        if tail >= size:
+            return -1, 0.0
+        # A file system may have left more than that of zeros where the power went.
+        tail *= 8

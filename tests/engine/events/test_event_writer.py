@@ -99,6 +99,35 @@ def test_a_whole_last_line_that_lacks_only_its_newline_is_not_lost_nor_its_numbe
     assert reader.damaged == 0
 
 
+def test_zeros_that_a_power_cut_left_neither_end_the_run_nor_use_a_number_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.events.writer._TAIL", 64)
+    path = tmp_path / "e"
+    with EventWriter(path) as writer:
+        writer.write(START)
+        writer.write(PhaseEvent("training"))
+    with path.open("ab") as file:
+        file.write(b"\0" * 5000)
+    follower = EventReader(path)
+    assert len(follower.read()) == 2
+    with EventWriter(path) as writer:
+        writer.write(End("finished"))
+    assert [record.seq for record in follower.read()] == [2]
+    assert follower.damaged == 1
+    assert [record.seq for record in EventReader(path).read()] == [0, 1, 2]
+
+
+def test_a_clock_that_jumps_ahead_and_is_put_right_leaves_the_order_of_times(tmp_path, monkeypatch):
+    now = [1_000_000.0]
+    monkeypatch.setattr("engine.events.writer.time.time", lambda: now[0])
+    path = tmp_path / "e"
+    for jump in (0, 10_000_000, -10_000_000):
+        now[0] += jump
+        with EventWriter(path) as writer:
+            writer.write(PhaseEvent("training"))
+    times = [record.time for record in EventReader(path).read()]
+    assert times == sorted(times)
+
+
 def test_time_never_steps_back_when_the_clock_does(tmp_path, monkeypatch):
     now = [1_000_000.0]
     monkeypatch.setattr("engine.events.writer.time.time", lambda: now[0])
