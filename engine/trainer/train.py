@@ -300,8 +300,7 @@ class RewardTrainer(Trainer):
         return memory | ({"gpu_memory_gib": max(each for _, each in everywhere) / 2**30} if tensors else {})
 
     def _guilty(self, batch: Batch) -> list[SampleId]:
-        """The rows of a batch whose own loss is not finite, where losses and rows correspond; else all of them."""
-        losses, rows = self._interval.last_losses, batch["rows"]
-        if len(losses) != len(rows):
-            return rows
-        return [row for row, fine in zip(rows, torch.isfinite(losses).tolist(), strict=True) if not fine] or rows
+        """The rows of a batch whose own loss is not finite; all of them where none is alone."""
+        of_rows = self._interval.last_losses.split(batch["items"])
+        guilty = [row for row, own in zip(batch["rows"], of_rows, strict=True) if not own.isfinite().all()]
+        return guilty or batch["rows"]

@@ -375,10 +375,8 @@ def test_a_row_that_gives_no_number_is_named(make_run, train, tmp_path, kind, la
     from safetensors.torch import load_file, save_file
 
     run = make_run(kind, **({"micro_batch_size": 3, "gradient_accumulation_steps": 4} | layout))
-    rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
-    for row in rows:
-        text = json.dumps(row).replace("w47", "w46")
-        row |= json.loads(text)
+    lines = (tmp_path / "train.jsonl").read_text().replace("w47", "w46").splitlines()
+    rows = [json.loads(line) for line in lines]
     rows[13]["input" if kind == "pair" else "prompt"] += " w47"
     (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
     weights = tmp_path / f"llama-{kind}" / "model.safetensors"
