@@ -21,6 +21,7 @@ from workbench.run_actions import ask_to_delete, ask_to_kill, ask_to_stop, resum
 from workbench.run_follower import Follower
 from workbench.run_history import RunHistory
 from workbench.screens.base import WorkbenchScreen
+from workbench.screens.hard_rows import HardRowsScreen
 from workbench.widgets.chart_grid import ChartGrid
 from workbench.widgets.run_list import RunList, differences
 
@@ -49,6 +50,7 @@ class RunsScreen(WorkbenchScreen):
         Binding("v", "differences", "Differences", tooltip="Of the marked runs' presets and results", id="runs.diff"),
         Binding("s", "stop", "Stop", tooltip="Asks whether to save first", id="runs.stop"),
         Binding("k", "kill", "Kill", tooltip="End the run now; asks", id="runs.kill"),
+        Binding("h", "hard_rows", "Hard rows", tooltip="The rows that the model fought with", id="runs.hard-rows"),
         Binding("r", "resume", "Resume", tooltip="Go on from the last checkpoint", id="runs.resume"),
         Binding(
             "delete,backspace", "delete", "Delete", tooltip="With everything in its folder; asks", id="runs.delete"
@@ -187,6 +189,11 @@ class RunsScreen(WorkbenchScreen):
             await ask_to_kill(self.workbench, self._run.path)
             self._list()
 
+    def action_hard_rows(self) -> None:
+        """The rows that the run's model fought with."""
+        if self._run is not None:
+            self.workbench.push_screen(HardRowsScreen(self._run.path))
+
     @work(group="act", exclusive=True, exit_on_error=False)
     async def action_resume(self) -> None:
         """Start the run again."""
@@ -212,6 +219,7 @@ class RunsScreen(WorkbenchScreen):
         live = run is not None and run.live
         return {
             "stop": live,
+            "hard_rows": run is not None and bool(run.step),
             "kill": live,
             "resume": run is not None and run.state.value in ("stopped", "failed", "crashed"),
             "delete": run is not None and not live,

@@ -12,15 +12,18 @@ from textual.widgets import Button, ContentSwitcher
 from engine.error import EngineError
 from engine.inspector.check_messages import CheckReport
 from engine.inspector.messages import Description, Failure, PresetText
-from engine.runs.folder import RunFolder, create_run
+from engine.runs.folder import create_run
 from engine.runs.launch import launch
+from engine.sample import SampleId
 from workbench.gpu_use import look_at_gpus
 from workbench.hardware import look_at_hardware
 from workbench.run_actions import ask_to_clean_up, ask_to_stop, resume
 from workbench.run_follower import TICK, Follower
+from workbench.run_rows import rows_of_steps, show_run_rows
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
-from workbench.session import RowSet, Session
+from workbench.screens.hard_rows import HardRowsScreen
+from workbench.session import Session
 from workbench.widgets.chart_grid import ChartGrid
 from workbench.widgets.plan_pane import PlanPane
 from workbench.widgets.run_view import RunView
@@ -46,7 +49,8 @@ class TrainScreen(WorkbenchScreen):
         Binding("p", "watch", "Watch", tooltip="Back to the run", id="train.watch"),
         Binding("o", "log", "Log", tooltip="The end of train.log", id="train.log"),
         Binding("w", "remarks", "Remarks", tooltip="All alarms and findings, with advice", id="train.remarks"),
-        Binding("i", "rows", "Rows", tooltip="Look at the rows that the gravest remark names", id="train.rows"),
+        Binding("i", "rows", "Rows", tooltip="Look at the rows that the gravest remark is about", id="train.rows"),
+        Binding("h", "hard_rows", "Hard rows", tooltip="The rows that the model fights with", id="train.hard-rows"),
         Binding("space", "pause", "Pause", tooltip="Hold the picture still; the run goes on", id="train.pause",
                 show=False),
         Binding("c", "copy", "Copy error", tooltip="How the run failed, to the clipboard", show=False,
@@ -244,23 +248,24 @@ class TrainScreen(WorkbenchScreen):
         """Open or close the remarks."""
         self.run_view.toggle_remarks()
 
+    @work(group="rows", exclusive=True, exit_on_error=False)
     async def action_rows(self) -> None:
-        """Inspect the rows that a remark names: in the run's own preset, and no other."""
-        remark = self.run_view.remark_with_rows
-        folder = self.run_view.folder
+        """Inspect the rows that a remark names, or those of the steps that it is about: in the run's own preset."""
+        remark, folder = self.run_view.remark_with_rows, self.run_view.folder
         if remark is None or folder is None:
             return
-        try:
-            manifest = await asyncio.to_thread(RunFolder(folder).manifest)
-        except EngineError as error:
-            self.workbench.report_exception(error)
-            return
-        if str(self.workbench.session.path) != manifest.preset_path:
-            self.notify(
-                f"These are rows of {visible(manifest.preset)}. Open that preset (1), then press i again.", markup=False
-            )
-            return
-        await self.workbench.show_rows(RowSet(remark.rows, remark.message))
+        rows = [SampleId(dataset, row) for dataset, row in remark.rows]
+        if remark.rows_of is not None:
+            rows = await asyncio.to_thread(rows_of_steps, folder, *remark.rows_of)
+        if rows:
+            await show_run_rows(self.workbench, folder, rows, remark.message)
+        else:
+            self.notify("The run has told nothing of the rows of those steps.", markup=False)
+
+    def action_hard_rows(self) -> None:
+        """The rows that the model fights with."""
+        if self.run_view.folder is not None:
+            self.workbench.push_screen(HardRowsScreen(self.run_view.folder))
 
     def action_pause(self) -> None:
         """Hold the picture, or go on."""
@@ -289,6 +294,7 @@ class TrainScreen(WorkbenchScreen):
             "log": watching,
             "remarks": watching and self.run_view.has_remarks,
             "rows": watching and self.run_view.remark_with_rows is not None,
+            "hard_rows": watching and self.run_view.history.step > 0,
             "pause": watching,
             "copy": watching and bool(self.run_view.failure),
         }.get(action, True)

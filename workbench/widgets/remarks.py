@@ -17,17 +17,20 @@ _SHOWN = 2
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing said about a run."""
+    """One thing said about a run; it may name `rows`, as (data set, row), or the steps, first and last, of its rows."""
 
     severity: str
     message: str
     advice: str = ""
     rows: tuple[tuple[int, int], ...] = ()
+    rows_of: tuple[int, int] | None = None
 
 
 def remarks_of(history: RunHistory) -> list[Remark]:
     """Alarms and the trainer's own findings, the gravest first."""
-    found = [Remark(alarm.severity, alarm.message, alarm.advice) for alarm in alarms(history.course)]
+    found = [
+        Remark(alarm.severity, alarm.message, alarm.advice, rows_of=alarm.rows_of) for alarm in alarms(history.course)
+    ]
     found += [Remark(finding.severity, finding.message, "", finding.rows) for finding in history.findings]
     return sorted(found, key=lambda remark: _GRAVITY.index(remark.severity))
 
@@ -81,6 +84,13 @@ def _line(remark: Remark, whole: bool) -> Content:
     text = Content.assemble((f"{sign} ", f"bold {colour}"), visible(remark.message))
     if remark.rows:
         text += Content.styled(f"  rows {', '.join(str(row) for _, row in remark.rows[:8])}", "$quiet")
+    elif remark.rows_of:
+        first, last = remark.rows_of
+        text += Content.styled(f"  (i: rows of step{'' if first == last else 's'} {_span(first, last)})", "$quiet")
     if remark.advice:
         text += Content.styled(f"\n  {visible(remark.advice)}" if whole else f"  — {visible(remark.advice)}", "$quiet")
     return text
+
+
+def _span(first: int, last: int) -> str:
+    return f"{last:,}" if first == last else f"{first:,} to {last:,}"

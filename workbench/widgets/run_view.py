@@ -150,8 +150,8 @@ class RunView(Vertical):
 
     @property
     def remark_with_rows(self) -> Remark | None:
-        """The gravest remark that names rows of the training data, None where no remark does."""
-        return next((remark for remark in self._remarks if remark.rows), None)
+        """The gravest remark that names rows of the training data, or the steps of some; None where no remark does."""
+        return next((remark for remark in self._remarks if remark.rows or remark.rows_of), None)
 
     def on_resize(self) -> None:
         """The state line's bar and the tiles depend on the size."""

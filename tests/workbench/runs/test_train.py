@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from engine.events.schema import End, FindingEvent, PhaseEvent, Record
@@ -138,19 +140,32 @@ async def test_the_rows_that_a_finding_names_are_one_key_away(
     records = make_records(20)
     found = FindingEvent("not-finite", "error", "The gradient of step 20 is not finite.", ((0, 3), (0, 7)))
     folder = make_run("pairs-1", [*records, Record(99, records[-1].time, found)])
-    manifest = update_manifest(folder, preset="other", preset_path="/elsewhere/other.yaml")
-    assert manifest.preset == "other"
     app = make_app(pair_preset)
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot, lambda: app.session.valid)
-        await watch(pilot, folder, "rows 3, 7")
-        await pilot.press("i")
-        await settle(pilot, lambda: any("rows of other" in note.message for note in app._notifications))
-        assert app.current_mode == "train"
         update_manifest(folder, preset_path=str(app.session.path))
+        await watch(pilot, folder, "rows 3, 7")
         await pilot.press("i")
         await settle(pilot, lambda: app.current_mode == "inspect")
         assert app.row_set.rows == ((0, 3), (0, 7))
+
+
+async def test_an_alarm_leads_to_the_rows_of_its_steps_in_the_run_s_own_preset(
+    make_app, pair_preset, make_run, make_records, watch, settle
+):
+    folder = make_run("pairs-1", make_records(60, bad_step=55))
+    update_manifest(folder, preset="other", preset_path="/elsewhere/other.yaml")
+    line = {"v": 1, "kind": "visits", "split": "train", "steps": [54, 55], "epochs": [1, 1], "counts": [1, 2],
+            "dataset": 0, "row": [1, 4, 9], "item": 0, "loss": [0.2, 0.3, None], "margin": [1, 2, None]}  # fmt: skip
+    (folder / "rows.jsonl").write_text(json.dumps(line) + "\n")
+    app = make_app(pair_preset)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot, lambda: app.session.valid)
+        await watch(pilot, folder, "not a finite number at step 55")
+        await pilot.press("i")
+        await settle(pilot, lambda: app.current_mode == "inspect")
+        assert app.row_set.rows == ((0, 9), (0, 4))
+        assert app.session.path == folder / "preset.yaml"
 
 
 async def test_pause_holds_the_picture(make_app, make_run, make_records, write_events, watch, settle):
@@ -187,6 +202,16 @@ async def test_detach_leaves_the_run_alone(make_app, make_run, make_records, wat
         await settle(pilot, lambda: app.current_mode == "runs" and "pairs-1" in screen_text(app))
         assert run_state(RunFolder(folder)).live
         assert not RunFolder(folder).stop_request.exists()
+
+
+async def test_a_run_that_is_over_is_closed_and_not_detached(make_app, make_run, make_records, watch, settle):
+    folder = make_run("pairs-1", make_records(60, end=End("finished", "fine")))
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await watch(pilot, folder, "60/60")
+        assert "Detach" not in screen_text(app)
+        await pilot.press("d")
+        await settle(pilot, lambda: app.current_mode == "runs" and app.run_folder is None)
 
 
 async def test_a_run_whose_folder_goes_away_is_let_go(make_app, make_run, make_records, watch, settle):
