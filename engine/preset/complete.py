@@ -1,7 +1,8 @@
 """Completion and hover help for a preset that is being typed. It reads lines, not YAML: half-typed text is no YAML."""
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -18,6 +19,12 @@ _SMALL: dict[str, dict[str, str]] = {
     "gradient_checkpointing_kwargs": {"use_reentrant": "Whether to use PyTorch's older, reentrant way."},
 }
 """Mappings of the preset whose keys are known without being models."""
+
+NAMES_A_FILE = frozenset(("path", "data_files", "base_model", "tokenizer_config", "chat_template_jinja", "deepspeed"))
+"""Keys whose value may be the path of a file or folder."""
+
+_WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_NOT_TEXT = frozenset(("null", "true", "false", "yes", "no", "on", "off"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,19 @@ class Completions:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """What completion may know beside the text: the columns of the data set that the cursor is in, and the files that
+    a path being typed may go on to.
+    """
+
+    columns: Sequence[str] = ()
+    paths: Callable[[str], Iterable[str]] = lambda typed: ()
+
+
+NOTHING = Around()
+
+
+@dataclass(frozen=True, slots=True)
 class Hover:
     """Help for a key: what it takes, its default as it is written, what it means."""
 
@@ -46,7 +66,7 @@ class Hover:
     description: str
 
 
-def complete(text: str, line: int, column: int) -> Completions:
+def complete(text: str, line: int, column: int, around: Around = NOTHING) -> Completions:
     """What may be typed at the cursor; `line` and `column` count from 0, as editors do."""
     lines = text.split("\n")
     current = lines[line] if line < len(lines) else ""
@@ -59,7 +79,7 @@ def complete(text: str, line: int, column: int) -> Completions:
         return Completions(column, ())
     if match["key"] and match["colon"]:
         typed = match["value"]
-        found = _matching(_values(level, match["key"]), typed)
+        found = _matching([*_values(level, match["key"]), *_known_around(level, match["key"], typed, around)], typed)
         start = column - len(typed)
         if not match["space"]:
             found = [Completion(f" {item.text}", item.detail) for item in found]
@@ -79,6 +99,19 @@ def hover(text: str, line: int, column: int) -> Hover | None:
         return None
     level = _level(lines, line, current)
     return None if level is None else _help(level, match["key"])
+
+
+def data_set_at(text: str, line: int) -> str | None:
+    """The `path` of the data set whose entry this line is in, as it is written; None outside of one."""
+    lines = text.split("\n")
+    current = lines[line] if line < len(lines) else ""
+    if _level(lines, line, current) is not DatasetConfig:
+        return None
+    for each in (current, *_same_entry(lines, line)):
+        if _key_of(each) == "path":
+            value = each.partition(":")[2].partition(" #")[0].strip()
+            return value.strip("\"'") or None
+    return None
 
 
 Level = type[BaseModel] | str
@@ -121,7 +154,11 @@ def _siblings(lines: Sequence[str], line: int, level: Level) -> set[str]:
     """The keys that the mapping around the cursor already has, the cursor's line left out."""
     if level is Preset:
         return {_key_of(text) for index, text in enumerate(lines) if index != line and _indent(text) == 0}
-    keys: set[str] = set()
+    return {_key_of(text) for text in _same_entry(lines, line)}
+
+
+def _same_entry(lines: Sequence[str], line: int) -> Iterator[str]:
+    """The other lines that hold a key of the mapping around this line, the nearest above first, then those below."""
     own = _indent(lines[line]) if line < len(lines) else 0
     for step in (-1, 1):
         index = line + step
@@ -133,11 +170,10 @@ def _siblings(lines: Sequence[str], line: int, level: Level) -> set[str]:
                 if _indent(text) < own or (step == 1 and starts and _indent(text) <= own):
                     break
                 if _indent(text) == own:
-                    keys.add(_key_of(text))
+                    yield text
                 if step == -1 and starts and _indent(text) == own:
                     break
             index += step
-    return keys
 
 
 def _key_of(line: str) -> str:
@@ -170,6 +206,20 @@ def _values(level: Level, key: str) -> list[Completion]:
     names = [*_literals(level.model_fields[key].annotation), *field_notes(level, key)["choices"]]
     unique = dict.fromkeys(names)
     return [Completion(name, "default" if name == yaml_text(default) else "") for name in unique]
+
+
+def _known_around(level: Level, key: str, typed: str, around: Around) -> list[Completion]:
+    """Values that only the data and the disk know."""
+    if level is DatasetConfig and key.startswith("field_"):
+        return [Completion(yaml_word(column), "a column of the data") for column in around.columns]
+    if key in NAMES_A_FILE:
+        return [Completion(path, "") for path in around.paths(typed)]
+    return []
+
+
+def yaml_word(text: str) -> str:
+    """Text as a value in YAML: as it is where it cannot be taken for anything else, else in quotes."""
+    return text if _WORD.fullmatch(text) and text.lower() not in _NOT_TEXT else json.dumps(text, ensure_ascii=False)
 
 
 def _literals(annotation: Any) -> list[str]:

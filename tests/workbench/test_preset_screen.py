@@ -342,3 +342,97 @@ async def test_a_sample_never_stands_beside_another_preset(
         answered.set()
         await settle(pilot, lambda: sample(app))
         assert app.screen.query_one(StepsView).display
+
+
+async def test_a_new_line_goes_on_as_yaml_does(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor((4, len("datasets:")))
+        await pilot.press("enter", *"- path: b", "enter", *"split: x", "enter")
+        assert editor.text.split("\n")[4:9] == [
+            "datasets:",
+            "  - path: b",
+            "    split: x",
+            "    ",
+            "  - path: rows.jsonl",
+        ]
+        editor.move_cursor((0, 4))
+        await pilot.press("enter")
+        assert editor.text.startswith("base\n_model")
+        await pilot.press("ctrl+end")
+        assert editor.cursor_location == editor.document.end
+        await pilot.press("ctrl+home")
+        assert editor.cursor_location == (0, 0)
+
+
+async def test_lines_become_comments_and_back(make_app, pair_preset, opened):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        before = editor.text
+        editor.move_cursor((5, 6))
+        await pilot.press("shift+down", "ctrl+underscore")
+        assert "  # - path: rows.jsonl\n  #   type: bradley_terry.chat_template\n" in editor.text
+        editor.select_all()
+        await pilot.press("ctrl+underscore")
+        assert all(line.startswith("# ") for line in editor.text.splitlines())
+        await pilot.press("ctrl+z", "ctrl+z")
+        assert editor.text == before
+
+
+async def test_text_is_found_round_and_round(make_app, pair_preset, opened):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        await pilot.press("ctrl+f", *"MODEL")
+        assert (editor.cursor_location[0], editor.selected_text) == (0, "model")
+        rows = []
+        for key in ("enter", "enter", "ctrl+f", "up"):
+            await pilot.press(key)
+            rows.append(editor.selection.start)
+        assert rows == [(0, 12), (1, 7), (0, 5), (1, 7)]
+        await pilot.press("escape")
+        assert editor.has_focus
+        assert editor.selected_text == "model"
+
+
+async def test_the_columns_of_the_data_are_offered(make_app, pair_preset, opened, settle, monkeypatch):
+    asked = []
+
+    async def seen(data, model=None):
+        asked.append(data)
+        return {"columns": ["question", "good answer", "bad"]}, ""
+
+    monkeypatch.setattr("workbench.new_preset.look_at_data", seen)
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor((6, 100))
+        await pilot.press("enter", *"field_chosen: ")
+        completions = app.screen.query_one(CompletionList)
+        await settle(pilot, lambda: completions.is_open and completions.option_count == 3)
+        await pilot.press("down", "tab")
+        assert '    field_chosen: "good answer"\n' in editor.text
+        assert asked == ["rows.jsonl"]
+
+
+async def test_files_are_offered_where_a_path_is_typed(make_app, pair_preset, opened, settle, own_folders):
+    (own_folders / "others.jsonl").touch()
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor((5, 100))
+        await pilot.press(*["backspace"] * len("rows.jsonl"), *"oth")
+        completions = app.screen.query_one(CompletionList)
+        await settle(pilot, lambda: completions.is_open)
+        await pilot.press("enter")
+        assert "  - path: others.jsonl\n" in editor.text
+
+
+async def test_the_key_under_the_mouse_is_explained(make_app, pair_preset, opened):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        await pilot.hover(editor, offset=(8, 7))
+        assert "sequence_len: whole number" in str(editor.tooltip)

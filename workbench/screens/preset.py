@@ -15,18 +15,22 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import OptionList, TextArea
 
-from engine.preset.complete import Hover, hover
+from engine.preset.complete import Around, Hover, data_set_at, hover
+from workbench.path_entries import path_entries
 from workbench.preset_file import read_text
 from workbench.saving import save, save_as
 from workbench.screens.base import WorkbenchScreen
 from workbench.session import Session
 from workbench.widgets.completion_list import CompletionList
+from workbench.widgets.find_bar import FindBar
 from workbench.widgets.preset_editor import PresetEditor
 from workbench.widgets.preset_status import PresetStatus
 from workbench.widgets.sample_pane import SamplePane
 
 NEEDED = "needed"
 """What the schema writes in the place of a default where there is none."""
+NO_MODEL = "-"
+"""Given where only the data are looked at."""
 Panes = Literal["both", "editor", "sample"]
 
 
@@ -55,6 +59,7 @@ class PresetScreen(WorkbenchScreen):
         Binding("ctrl+r", "revert", "Revert", tooltip="Back to the file; undo brings the edits back", show=False,
                 id="preset.revert"),
         Binding("f4", "external_editor", "Editor", tooltip="Edit in $VISUAL or $EDITOR", id="preset.external"),
+        Binding("ctrl+f", "find", "Find", tooltip="Text in the preset", show=False, priority=True, id="preset.find"),
         Binding("f5", "differences", "Diff", tooltip="What was changed: against the file, the built-in, the last runs",
                 id="preset.differences"),
         Binding("f8", "next_problem", "Next problem", show=False, id="preset.next_problem"),
@@ -68,7 +73,10 @@ class PresetScreen(WorkbenchScreen):
         with Container(id="panes"):
             with Vertical(id="left"):
                 completions = CompletionList()
-                yield PresetEditor(completions, id="editor")
+                editor = PresetEditor(completions, id="editor")
+                editor.around = self._around
+                yield editor
+                yield FindBar(editor)
                 yield PresetStatus()
             yield SamplePane(id="sample")
         yield completions
@@ -76,6 +84,7 @@ class PresetScreen(WorkbenchScreen):
     def on_mount(self) -> None:
         """Follow the session."""
         self._path: Path | None = None
+        self._columns: dict[str, tuple[str, ...]] = {}
         self._set_panes(self.workbench.state.of("preset").get("panes", "both"))
         self.watch(self.app, "session", self._show_session)
 
@@ -138,6 +147,45 @@ class PresetScreen(WorkbenchScreen):
         if self.has_class("-sample"):
             self.action_panes()
         self.query_one(PresetEditor).focus()
+
+    def action_find(self) -> None:
+        """Look for text in the preset."""
+        bar = self.query_one(FindBar)
+        if bar.has_focus:
+            bar.action_look(False)
+        else:
+            bar.open()
+
+    # --- what completion knows ---
+
+    def _around(self, line: int) -> Around:
+        return Around(self._columns_at(line), _paths)
+
+    def _columns_at(self, line: int) -> tuple[str, ...]:
+        """The columns of the data set at this line; where they are not known yet, they are looked at and offered."""
+        editor = self.query_one(PresetEditor)
+        if not editor.document.get_line(line).lstrip(" -").startswith("field_"):
+            return ()
+        path = data_set_at(editor.text, line)
+        if path and path not in self._columns:
+            self._columns[path] = ()
+            self._look_at_columns(path, line)
+        return self._columns.get(path or "", ())
+
+    @work(group="columns", exit_on_error=False)
+    async def _look_at_columns(self, path: str, line: int) -> None:
+        from workbench.new_preset import look_at_data
+
+        beside = self._path.parent / path if self._path else None
+        given = str(beside) if beside and not Path(path).exists() and beside.exists() else path
+        seen, _ = await look_at_data(given, NO_MODEL)
+        if seen is None:
+            del self._columns[path]  # the next time it may be there
+            return
+        self._columns[path] = tuple(seen["columns"])
+        editor = self.query_one(PresetEditor)
+        if editor.has_focus and editor.cursor_location[0] == line:
+            editor.action_complete()
 
     # --- saving ---
 
@@ -235,6 +283,10 @@ class PresetScreen(WorkbenchScreen):
         self.query_one(PresetEditor).disabled = panes == "sample"  # keys must not go where nobody sees them
         if panes != "sample" and self.is_current:
             self.query_one(PresetEditor).focus()
+
+
+def _paths(typed: str) -> list[str]:
+    return [entry.text for entry in path_entries(typed, Path.cwd())] if typed else []
 
 
 def _about(key: Hover | None) -> Content:

@@ -1,6 +1,7 @@
 """The YAML editor: problems marked beside their lines, completion at the cursor, colours from the app's theme."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -9,12 +10,13 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.content import Content
 from textual.strip import Strip
 from textual.theme import Theme
 from textual.widgets import TextArea
-from textual.widgets.text_area import TextAreaTheme
+from textual.widgets.text_area import Selection, TextAreaTheme
 
-from engine.preset.complete import complete
+from engine.preset.complete import NOTHING, Around, complete, hover
 from workbench.widgets.completion_list import CompletionList
 from workbench.widgets.yaml_line import yaml_spans
 
@@ -30,6 +32,9 @@ _PICTURES |= dict.fromkeys(
 )
 _PICTURES |= dict.fromkeys((*range(0x2060, 0x2070), 0xFEFF), 0xFFFD)
 """What stands on screen for a character that must not reach the terminal: one for one, so that columns stay."""
+
+_OPENS = re.compile(r"(?P<dashes> *(?:- +)*)[^#]*?(?P<holds>[\w\"']:[ ]*)?(?:#.*)?$")
+"""A line's beginning up to its key, and whether its key holds what follows."""
 
 
 class _LineHighlights(dict[int, list[tuple[int, int | None, str]]]):
@@ -59,6 +64,10 @@ class PresetEditor(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+z", "undo", "Undo", show=False),
         Binding("ctrl+y,ctrl+shift+z", "redo", "Redo", show=False),
+        Binding("ctrl+home", "cursor_document_start", "To the top", show=False),
+        Binding("ctrl+end", "cursor_document_end", "To the end", show=False),
+        Binding("ctrl+underscore,ctrl+slash", "comment", "Comment", tooltip="Lines into comments, and back", show=False,
+                key_display="^/", id="preset.comment"),
         Binding("ctrl+space,ctrl+@", "complete", "Complete", tooltip="What may be typed here", show=False,
                 id="preset.complete"),
     ]  # fmt: skip
@@ -82,6 +91,8 @@ class PresetEditor(TextArea):
         self._marks: dict[int, Problem] = {}
         self._completions = completions
         self._typing = False
+        self.around: Callable[[int], Around] = lambda line: NOTHING
+        """What is known beside the text about a line: its screen knows."""
         self._highlights = _LineHighlights(self)
 
     def on_mount(self) -> None:
@@ -112,6 +123,10 @@ class PresetEditor(TextArea):
             return
         self._typing = event.is_printable or event.key in {"backspace", "delete"}
         if not completions.is_open:
+            if event.key == "enter" and not self.read_only:
+                self._begin_line()
+                event.stop()
+                event.prevent_default()
             return
         if event.key == "down":
             completions.move(1)
@@ -121,8 +136,11 @@ class PresetEditor(TextArea):
             self.accept()
         elif event.key == "escape":
             completions.close()
+        elif event.key == "enter":
+            completions.close()
+            self._begin_line()
         else:
-            if event.key in {"enter", "left", "right", "home", "end", "pageup", "pagedown"}:
+            if event.key in {"left", "right", "home", "end", "pageup", "pagedown"}:
                 completions.close()
             return
         event.stop()
@@ -148,7 +166,7 @@ class PresetEditor(TextArea):
 
     def _offer(self, asked: bool) -> None:
         line, column = self.cursor_location
-        found = complete(self.text, line, column)
+        found = complete(self.text, line, column, self.around(line))
         before = self.document.get_line(line)[:column]
         typed = before[found.start :]
         begun = bool(typed) or (before.endswith(": ") and len(before) > 2)
@@ -170,6 +188,75 @@ class PresetEditor(TextArea):
         self._completions.close()
         self._typing = completion.text.endswith(": ")  # the key's values are offered next
         self.replace(completion.text, (line, self._completions.start), (line, column), maintain_selection_offset=False)
+
+    # --- moving and editing ---
+
+    def action_cursor_document_start(self) -> None:
+        """To the first character."""
+        self.move_cursor(self.document.start)
+
+    def action_cursor_document_end(self) -> None:
+        """Behind the last character."""
+        self.move_cursor(self.document.end)
+
+    def _begin_line(self) -> None:
+        """A new line, where YAML goes on: as deep as this one, or deeper after a key that holds what follows."""
+        line, column = min(self.selection)
+        before = self.document.get_line(line)[:column]
+        depth = len(before) - len(before.lstrip(" "))
+        if begun := _OPENS.match(before):
+            depth = len(begun["dashes"]) + (2 if begun["holds"] else 0)
+        self.replace("\n" + " " * min(depth, column), *sorted(self.selection), maintain_selection_offset=False)
+
+    def action_comment(self) -> None:
+        """Make comments of the selected lines, or lines of comments."""
+        (first, _), (last, column) = sorted(self.selection)
+        if last > first and column == 0:
+            last -= 1
+        lines = [self.document.get_line(number) for number in range(first, last + 1)]
+        filled = [line for line in lines if line.strip()]
+        if not filled or self.read_only:
+            return
+        if all(line.lstrip().startswith("#") for line in filled):
+            changed = [re.sub(r"^( *)# ?", r"\1", line) for line in lines]
+        else:
+            depth = min(len(line) - len(line.lstrip(" ")) for line in filled)
+            changed = [f"{line[:depth]}# {line[depth:]}" if line.strip() else line for line in lines]
+        at = self.cursor_location
+        self.replace("\n".join(changed), (first, 0), (last, len(lines[-1])))
+        self.move_cursor(
+            (at[0], max(0, at[1] + len(changed[at[0] - first]) - len(lines[at[0] - first]))) if at[0] <= last else at
+        )
+
+    def find(self, wanted: str, *, backward: bool = False, stay: bool = False) -> tuple[int, int]:
+        """Select the next place that holds `wanted` (capitals alike), round and round; `stay` takes one at the cursor.
+
+        Returns which it is, from 1, of how many: (0, 0) where there is none.
+        """
+        places = [
+            (number, match.start())
+            for number, line in enumerate(self.document.lines)
+            for match in re.finditer(re.escape(wanted), line, re.IGNORECASE)
+            if wanted
+        ]
+        if not places:
+            return 0, 0
+        start, end = sorted(self.selection)
+        if backward:
+            which = max((at for at, place in enumerate(places) if place < start), default=len(places) - 1)
+        else:
+            behind = start if stay else max(end, (start[0], start[1] + 1))
+            which = next((at for at, place in enumerate(places) if place >= behind), 0)
+        line, column = places[which]
+        self.selection = Selection((line, column), (line, column + len(wanted)))
+        self.scroll_cursor_visible(center=True)
+        return which + 1, len(places)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Help for the key under the mouse."""
+        line, column = self.get_target_document_location(event)
+        key = hover(self.text, line, column)
+        self.tooltip = None if key is None else Content(f"{key.key}: {key.type}\n{key.description}".replace("`", ""))
 
     # --- drawing ---
 
