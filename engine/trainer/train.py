@@ -301,6 +301,6 @@ class RewardTrainer(Trainer):
 
     def _guilty(self, batch: Batch) -> list[SampleId]:
         """The rows of a batch whose own loss is not finite; all of them where none is alone."""
-        of_rows = self._interval.last_losses.split(batch["items"])
+        of_rows = torch.split(self._interval.last_losses, batch["items"])
         guilty = [row for row, own in zip(batch["rows"], of_rows, strict=True) if not own.isfinite().all()]
         return guilty or batch["rows"]
