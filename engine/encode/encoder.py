@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from engine.encode.encoding import EncodedRow
 from engine.encode.limits import Limits
 from engine.encode.pairs import PairPlan, plan_pair
+from engine.encode.pooling import Pooling
 from engine.encode.setup import Setup, look_at
 from engine.encode.steps import StepsPlan, StepsRules, plan_steps
 from engine.encode.tokens import Texts
@@ -53,6 +54,7 @@ def make_encoder(
     tokenizer: PreTrainedTokenizerBase,
     fmt: Format,
     *,
+    pooling: Pooling = "last",
     evaluating: bool = False,
 ) -> Encoder:
     """The encoder of one data set.
@@ -70,7 +72,7 @@ def make_encoder(
         tokenizer=tokenizer,
         format=fmt,
         template=template,
-        setup=look_at(tokenizer, template, for_tools),
+        setup=look_at(tokenizer, template, for_tools, pooling),
         limits=Limits(preset.sequence_len, strategy),
         steps=StepsRules(
             separator=dataset.step_separator,

@@ -9,6 +9,9 @@ from engine.sample import SampleId
 MASKED = -100
 """The label of a token that takes no part in the loss (the ignore index of PyTorch's cross entropy)."""
 
+NO_TOKEN = -1
+"""The pooled token's position where the model reads no single token, but the mean of all."""
+
 
 class Part(StrEnum):
     """What a token belongs to. `template` is text written by the chat template, BOS and EOS included."""
@@ -28,9 +31,9 @@ class Part(StrEnum):
 class PairEncoding:
     """What a Bradley-Terry model is fed for one pair, after any cut.
 
-    `chosen_pooled` and `rejected_pooled` are the positions whose hidden state the model's head reads. The first
-    `shared_prefix` ids of both sides are equal; it is one short of the shorter side at most, so that each side has a
-    token of its own. `*_cut` counts the tokens that the length limit removed.
+    `chosen_pooled` and `rejected_pooled` are the positions whose hidden state the model's head reads (NO_TOKEN: the
+    mean of all). The first `shared_prefix` ids of both sides are equal; it is one short of the shorter side at most, so
+    that each side has a token of its own. `*_cut` counts the tokens that the length limit removed.
     """
 
     chosen_ids: list[int]
@@ -97,7 +100,7 @@ class TokenSequence:
     `starts[i]:ends[i]` are the characters of token i in `text` (the rendered text); tokens that share a multi-byte
     character have the same span. `fields` and `field_starts` point into the row: the column (or dotted path) the
     token's text came from, "" for template text, and the character offset there. `step` is -1 outside steps.
-    `kept_start:kept_end` are the tokens left by the cut. `pooled` is where the reward is read (-1: nowhere), counted
+    `kept_start:kept_end` are the tokens left by the cut. `pooled` is where the reward is read (NO_TOKEN: nowhere), counted
     in this sequence.
     """
 
@@ -114,4 +117,4 @@ class TokenSequence:
     field_starts: list[int]
     kept_start: int
     kept_end: int
-    pooled: int = -1
+    pooled: int = NO_TOKEN

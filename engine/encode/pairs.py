@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from engine.encode.conversation import settled
 from engine.encode.encoding import EncodedRow, Extent, PairEncoding
 from engine.encode.limits import Limits
+from engine.encode.pooling import pooled
 from engine.encode.setup import Setup
 from engine.encode.tokens import Texts, last_divider, shared_length
 from engine.finding import Finding, Refusal
@@ -126,8 +127,8 @@ class PairPlan:
         return PairEncoding(
             chosen,
             rejected,
-            pooled(chosen, self.setup.pad),
-            pooled(rejected, self.setup.pad),
+            pooled(chosen, self.setup.pad, self.setup.pooling),
+            pooled(rejected, self.setup.pad, self.setup.pooling),
             min(shared, len(chosen) - 1, len(rejected) - 1),
             self.pair.margin,
             chosen_cut,
@@ -158,6 +159,8 @@ class PairPlan:
         return last in self.setup.added or last == self.setup.eos
 
     def _look_at_pooled(self, encoding: PairEncoding) -> None:
+        if self.setup.pooling != "last":
+            return
         sides = ((encoding.chosen_ids, encoding.chosen_pooled), (encoding.rejected_ids, encoding.rejected_pooled))
         if self.setup.pad == self.setup.eos and any(place < len(ids) - 1 for ids, place in sides):
             self.findings.append(finding("pad-is-eos", "the reward is read one token before the end token"))
@@ -237,15 +240,6 @@ def _suspect_field(side: Side) -> str | None:
 def refused_by_template(error: TemplateError, what: str = "it") -> Refusal:
     """The refusal of a row that the chat template does not take; `what` says which side of it."""
     return Refusal("template-error", f"the chat template does not take {what}: {error.what} ({error.where})")
-
-
-def pooled(ids: Sequence[int], pad: int | None) -> int:
-    """Where the model reads the reward: the rightmost token that is not padding, 0 where all of them are.
-
-    As `transformers.modeling_layers.GenericForSequenceClassification.forward` finds it; without a padding token, the
-    last.
-    """
-    return next((place for place in range(len(ids) - 1, -1, -1) if ids[place] != pad), 0)
 
 
 def _given(setup: Setup, where: SampleId, pair: Pair, findings: list[Finding]) -> EncodedRow | PairPlan:

@@ -1,10 +1,12 @@
 """Where a sequence classification model reads the reward: a fact of its architecture, told by its config."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from transformers import AutoConfig
 
+from engine.encode.encoding import NO_TOKEN
 from engine.error import EngineError
 from engine.model.locate import locate_model
 from engine.preset.schema import Preset
@@ -13,12 +15,47 @@ Pooling = Literal["last", "first", "mean"]
 """The last token that is not padding (causal models), the first one, or the mean of all (encoders)."""
 
 READS_FIRST = frozenset(
-    """
-    albert bert big_bird camembert canine convbert data2vec-text deberta deberta-v2 distilbert electra ernie esm
-    eurobert flaubert fnet funnel ibert layoutlm longformer luke megatron-bert mobilebert modernbert mpnet mra nomic_bert
-    nystromformer rembert roberta roberta-prelayernorm roc_bert roformer squeezebert xlm xlm-roberta xlm-roberta-xl
-    xmod yoso
-    """.split()
+    [
+        "albert",
+        "bert",
+        "big_bird",
+        "camembert",
+        "canine",
+        "convbert",
+        "data2vec-text",
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "ernie",
+        "esm",
+        "eurobert",
+        "flaubert",
+        "fnet",
+        "funnel",
+        "ibert",
+        "layoutlm",
+        "longformer",
+        "luke",
+        "megatron-bert",
+        "mobilebert",
+        "modernbert",
+        "mpnet",
+        "mra",
+        "nomic_bert",
+        "nystromformer",
+        "rembert",
+        "roberta",
+        "roberta-prelayernorm",
+        "roc_bert",
+        "roformer",
+        "squeezebert",
+        "xlm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+        "yoso",
+    ]
 )
 """Model types whose classification head, in transformers, takes the first token's hidden state."""
 
@@ -48,3 +85,15 @@ def find_pooling(preset: Preset, base: Path) -> Pooling:
     except (EngineError, OSError, ValueError, KeyError):
         return "last"
     return pooling_of(config)
+
+
+def pooled(ids: Sequence[int], pad: int | None, pooling: Pooling = "last") -> int:
+    """The position whose hidden state the head reads: by "last" the rightmost token that is not padding, 0 where all
+    of them are; NO_TOKEN for "mean".
+
+    As `transformers.modeling_layers.GenericForSequenceClassification.forward` finds it; without a padding token, the
+    last.
+    """
+    if pooling != "last":
+        return 0 if pooling == "first" else NO_TOKEN
+    return next((place for place in range(len(ids) - 1, -1, -1) if ids[place] != pad), 0)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerBase
 
+from engine.encode.pooling import Pooling
 from engine.encode.tokens import dividers, token_ids
 from engine.sample import Conversation
 from engine.template.render import ChatTemplate, TemplateError, render
@@ -21,7 +22,7 @@ class Setup:
     `variables` are the special tokens that a template sees. `system` says what the template does with a system
     message. `suffix` are the ids that the template writes after an answer, `dividing` the tokens at which rendered
     text may be divided. `adds_bos`: the tokenizer begins plain text with BOS. `added` are the ids of all added tokens,
-    `spaces` what is known of tokens that are white space.
+    `spaces` what is known of tokens that are white space. `pooling` is where the model reads the reward.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -36,6 +37,7 @@ class Setup:
     bos: int | None
     eos: int | None
     pad: int | None
+    pooling: Pooling
     spaces: dict[int, bool] = field(default_factory=dict)
 
     def is_space(self, token: int) -> bool:
@@ -67,7 +69,10 @@ class Setup:
 
 @lru_cache(maxsize=8)
 def look_at(
-    tokenizer: PreTrainedTokenizerBase, template: ChatTemplate | None, template_for_tools: ChatTemplate | None = None
+    tokenizer: PreTrainedTokenizerBase,
+    template: ChatTemplate | None,
+    template_for_tools: ChatTemplate | None = None,
+    pooling: Pooling = "last",
 ) -> Setup:
     """Find out what `tokenizer` and `template` (None where the format needs none) do."""
     variables = {
@@ -88,6 +93,7 @@ def look_at(
         bos=bos,
         eos=tokenizer.eos_token_id,
         pad=tokenizer.pad_token_id,
+        pooling=pooling,
     )
     if template is None:
         return bare

@@ -83,7 +83,7 @@ def encoder_key(encoder: Encoder, fingerprint: str, settings: str) -> str | None
         [format_.name, format_.reason, format_.kind, list(format_.reads)],
         [encoder.limits.sequence_len, encoder.limits.strategy],
         [encoder.steps.separator, encoder.steps.max_completion_length, encoder.steps.last_only],
-        [setup.system, list(setup.suffix), sorted(setup.dividing), setup.bos, setup.eos, setup.pad],
+        [setup.system, list(setup.suffix), sorted(setup.dividing), setup.bos, setup.eos, setup.pad, setup.pooling],
         {name: str(value) for name, value in setup.variables.items()},
     )
 

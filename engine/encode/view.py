@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from engine.encode.conversation import settled
 from engine.encode.encoder import Encoder
-from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, Part, StepsEncoding, TokenSequence
+from engine.encode.encoding import MASKED, NO_TOKEN, EncodedRow, PairEncoding, Part, StepsEncoding, TokenSequence
 from engine.encode.pairs import side_text
 from engine.encode.setup import Setup
 from engine.encode.spans import Span, spans_of_conversation, spans_of_plain, spans_of_turn
@@ -62,7 +62,8 @@ def _side(encoder: Encoder, side: Side, name: str, pair: PairEncoding) -> TokenS
     start = getattr(pair, f"{name}_cut") if encoder.limits.strategy == "truncate_prompt" else 0
     labels: list[int | float] = [MASKED] * len(marked.offsets.ids)
     sequence = _sequence(encoder.setup, marked, labels, start, getattr(pair, f"{name}_ids"))
-    return replace(sequence, pooled=start + getattr(pair, f"{name}_pooled"))
+    place: int = getattr(pair, f"{name}_pooled")
+    return replace(sequence, pooled=place if place == NO_TOKEN else start + place)
 
 
 def _side_spans(setup: Setup, side: Conversation | PlainText, text: str) -> list[Span]:

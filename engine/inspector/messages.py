@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from engine.encode.encoding import TokenSequence
+from engine.encode.encoding import NO_TOKEN, TokenSequence
 from engine.inspector.check_messages import CheckReport
 from engine.inspector.row_messages import Done, Located, RowsFound, RowSummaries
 from engine.progress import Progress
@@ -242,8 +242,8 @@ def preview_object(view: RowView) -> dict[str, Any]:
             head |= {
                 "chosen_ids": chosen.ids[of_chosen],
                 "rejected_ids": rejected.ids[of_rejected],
-                "chosen_pooled": chosen.pooled - chosen.kept_start,
-                "rejected_pooled": rejected.pooled - rejected.kept_start,
+                "chosen_pooled": _pooled(chosen),
+                "rejected_pooled": _pooled(rejected),
                 "shared_prefix": view.shared_prefix - chosen.kept_start,
                 "margin": view.margin,
             }
@@ -251,3 +251,8 @@ def preview_object(view: RowView) -> dict[str, Any]:
             sequence, of_sequence = kept[0]
             head |= {"input_ids": sequence.ids[of_sequence], "labels": sequence.labels[of_sequence]}
     return head | {"findings": [finding.code for finding in view.findings]}
+
+
+def _pooled(sequence: TokenSequence) -> int | None:
+    """Where the reward is read among the tokens that are left; None where the model reads no single one."""
+    return None if sequence.pooled == NO_TOKEN else sequence.pooled - sequence.kept_start

@@ -4,6 +4,7 @@ import json
 
 from engine.check.row import row_findings
 from engine.encode.encoding import EncodedRow
+from engine.encode.pooling import IN_WORDS
 from engine.encode.view import token_sequences
 from engine.inspector.messages import (
     Description,
@@ -45,8 +46,16 @@ def describe(opened: Opened) -> Description:
         ),
         train_rows=len(train),
         eval_rows=len(held_out),
-        notices=tuple(str(notice) for notice in opened.loaded.notices),
+        notices=(*(str(notice) for notice in opened.loaded.notices), *_unusual_pooling(opened)),
     )
+
+
+def _unusual_pooling(opened: Opened) -> list[str]:
+    """Where the reward is read, if that is not the last token."""
+    read = {source.encoder.setup.pooling for source in opened.sources} - {"last"}
+    if opened.loaded.preset.model_kind == "steps":
+        return []
+    return [f"{opened.loaded.preset.base_model} reads the reward {IN_WORDS[pooling]}." for pooling in sorted(read)]
 
 
 def view_rows(opened: Opened, split: Split, start: int, stop: int) -> tuple[RowView, ...]:

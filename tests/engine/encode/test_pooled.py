@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification, GPT2Config, LlamaConfig, Qwen2Config
 
-from engine.encode.pairs import pooled
+from engine.encode.pooling import pooled
 
 VOCABULARY = 16
 SMALL = {"vocab_size": VOCABULARY, "num_labels": 1}

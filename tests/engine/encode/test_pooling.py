@@ -1,10 +1,17 @@
 """Where the reward is read, by the gradient of the score: what the table says is what the model does."""
 
+import shutil
+
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from engine.encode.pooling import pooling_of
+from engine.inspector.messages import preview_object
+from engine.inspector.view import describe, view_rows
+from engine.prepare import open_preset
+from engine.preset.load import load_preset
+from tests.engine.conftest import pair_rows
 
 TINY = {
     "vocab_size": 99,
@@ -59,3 +66,19 @@ def test_the_reward_is_read_where_the_table_says(kind, more, pooling):
     gradient = states["last"].grad[0].abs().sum(-1)
     assert pooling_of(config) == pooling
     assert gradient.nonzero().flatten().tolist() == READ[pooling]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "places"),
+    [("bert", {}, (0, 0)), ("modernbert", {"classifier_pooling": "mean"}, (None, None)), ("llama", {}, (34, 34))],
+)
+def test_the_preview_shows_it(write_preset, byte_tokenizer, tmp_path, kind, more, places):
+    model = tmp_path / "model"
+    shutil.copytree(byte_tokenizer, model)
+    AutoConfig.for_model(kind, **TINY | more).save_pretrained(model)
+    preset = write_preset(pair_rows(1))
+    loaded = load_preset(str(preset), [f"base_model={model}", f"tokenizer_config={byte_tokenizer}"])
+    opened = open_preset(loaded)
+    shown = preview_object(*view_rows(opened, "train", 0, 1))
+    assert (shown["chosen_pooled"], shown["rejected_pooled"]) == places
+    assert any("reads the reward" in notice for notice in describe(opened).notices) == (kind != "llama")
