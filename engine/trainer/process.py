@@ -1,6 +1,7 @@
 """The trainer process: how it ends, whatever happens in it."""
 
 import logging
+import math
 import shutil
 import traceback
 from pathlib import Path
@@ -44,10 +45,11 @@ def main(run_dir: Path, requested: StopRequest) -> int:
         LOG.error("%s", traceback.format_exc())
         if isinstance(error, NotFiniteError):
             tell(FindingEvent("not-finite", "error", error.what, tuple((row.dataset, row.row) for row in error.rows)))
+        # Told before room is made: what is removed here may be all that filled the disk.
+        end = failure(error, run_dir)
         if writer is not None:
             for broken in discard_broken(run_dir):
                 LOG.info("removed %s, which was not written to its end", broken.name)
-        end = failure(error, run_dir)
     requested.meet_in_time()
     if end.status == "stopped":
         requested.clear()
@@ -70,10 +72,10 @@ def failure(error: Exception, run_dir: Path) -> End:
                 "Lower micro_batch_size (raise gradient_accumulation_steps for the same batch) or sequence_len,"
                 " or set gradient_checkpointing: true.",
             )
-        case _ if shutil.disk_usage(run_dir).free < ROOM:
+        case _ if (free := _free(run_dir)) < ROOM:
             return End(
                 "failed",
-                f"The disk is full: {_first_line(error)}",
+                f"The disk is full: {free / 2**20:.1f} MiB are left in {run_dir}.",
                 "Free some space; resumed, the run goes on from its last whole checkpoint.",
             )
         case OSError():
@@ -85,6 +87,14 @@ def failure(error: Exception, run_dir: Path) -> End:
     return End(
         "failed", f"{type(error).__name__}: {_first_line(error)}", f"The traceback is in {run_dir / 'train.log'}."
     )
+
+
+def _free(folder: Path) -> float:
+    """Free bytes where a folder is; infinite where that cannot be told."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
 
 
 def _first_line(error: Exception) -> str:
