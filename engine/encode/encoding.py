@@ -100,8 +100,8 @@ class TokenSequence:
     `starts[i]:ends[i]` are the characters of token i in `text` (the rendered text); tokens that share a multi-byte
     character have the same span. `fields` and `field_starts` point into the row: the column (or dotted path) the
     token's text came from, "" for template text, and the character offset there. `step` is -1 outside steps.
-    `kept_start:kept_end` are the tokens left by the cut. `pooled` is where the reward is read (NO_TOKEN: nowhere), counted
-    in this sequence.
+    `kept_start:kept_end` are the tokens left by the cut. `pooled` is where the reward is read (NO_TOKEN: nowhere),
+    counted in this sequence.
     """
 
     text: str
