@@ -1,6 +1,7 @@
 """The app: its places, what they share, and its manners. Nothing here may import the engine before the first paint."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -126,6 +127,8 @@ class WorkbenchApp(App[int]):
             await self.open_preset(last, go=False)
         for mode in modes.MODES:
             await asyncio.to_thread(mode.bring_in)
+        # What was imported stays: a full collection of garbage that walks it would hold the screen up.
+        gc.freeze()
         await self.inspector.__aenter__()
 
     def _end(self, code: int) -> None:

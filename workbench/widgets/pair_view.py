@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from textual import events, work
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
@@ -83,7 +83,6 @@ class PairView(Widget):
         self._legend.show(pair_legend(row.sequences, shared, None) if row else ())
         self._compare(row, shared)
 
-    @work(exclusive=True, group="difference")
     async def _compare_aside(self, row: RowView, shared: int) -> None:
         chosen, rejected = row.sequences
         found = await asyncio.to_thread(difference, chosen, rejected, shared)
@@ -96,7 +95,7 @@ class PairView(Widget):
             return
         chosen, rejected = row.sequences
         if len(chosen.ids) + len(rejected.ids) - 2 * shared > COMPARED_AT_ONCE:
-            self._compare_aside(row, shared)
+            self.run_worker(self._compare_aside(row, shared), group="difference", exclusive=True)
         else:
             self._mark(row, shared, difference(chosen, rejected, shared))
 

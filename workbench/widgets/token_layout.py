@@ -28,13 +28,11 @@ class View(StrEnum):
     RAW = "raw"
 
 
-class Fragment(NamedTuple):
-    """A piece of one line: the token it belongs to (or GAP), its text, its width in cells, and its kind of style."""
+Fragment = tuple[int, str, int, str]
+"""A piece of one line: the token it belongs to (or GAP), its text, its width in cells, and its kind of style.
 
-    token: int
-    text: str
-    cells: int
-    kind: str
+A plain tuple: there are as many as tokens, and plain ones cost the collector of garbage nothing.
+"""
 
 
 class Line(NamedTuple):
@@ -69,9 +67,9 @@ class Layout:
                 self.complete = True
                 self._reach(self._tokens - 1, max(len(self.lines) - 1, 0))
                 return
-            for fragment in line.fragments:
-                if fragment.token >= len(self.token_lines):
-                    self._reach(fragment.token, len(self.lines))
+            for token, *_ in line.fragments:
+                if token >= len(self.token_lines):
+                    self._reach(token, len(self.lines))
             self.lines.append(line)
 
     def reached(self, token: int) -> bool:
@@ -89,21 +87,21 @@ class Layout:
         if not 0 <= line < len(self.lines):
             return GAP
         nearest, right = GAP, 0
-        for fragment in self.lines[line].fragments:
-            if fragment.token != GAP:
+        for token, _, cells, _ in self.lines[line].fragments:
+            if token != GAP:
                 if right > column and nearest != GAP:
                     break
-                nearest = fragment.token
-            right += fragment.cells
+                nearest = token
+            right += cells
         return nearest
 
     def column_of(self, token: int, line: int) -> int:
         """The cell at which a token begins on a line (0 where it is not on it)."""
         column = 0
-        for fragment in self.lines[line].fragments:
-            if fragment.token == token:
+        for at, _, cells, _ in self.lines[line].fragments:
+            if at == token:
                 return column
-            column += fragment.cells
+            column += cells
         return 0
 
     def _reach(self, token: int, line: int) -> None:
@@ -121,12 +119,12 @@ def line_mark(sequence: TokenSequence, line: Line, shared: int) -> tuple[str, st
 
     The first `shared` tokens are those of the other side too.
     """
-    kinds = {fragment.kind for fragment in line.fragments}
+    kinds = {kind for *_, kind in line.fragments}
     if "pooled" in kinds:
         return "pooled", POOLED
     if "diverges" in kinds:
         return "diverges", DIVERGES
-    tokens = [fragment.token for fragment in line.fragments if fragment.token != GAP]
+    tokens = [token for token, *_ in line.fragments if token != GAP]
     if tokens and not sequence.kept_start <= tokens[0] <= tokens[-1] < sequence.kept_end:
         return "cut", CUT
     stepwise = bool(tokens) and sequence.pooled < 0
@@ -193,7 +191,7 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
             if not borders and line and piece:
                 # A combining mark is drawn with the letter it belongs to.
                 last = line[-1]
-                line[-1] = last._replace(text=last.text + piece)
+                line[-1] = (last[0], last[1] + piece, last[2], last[3])
                 return
             piece = f"◌{piece}"
             cells = cell_len(piece)
@@ -203,7 +201,7 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
         spaced = piece[-1] in (" ", SPACE)
         if used + cells > width:
             tail = line[word:]
-            tail_cells = sum(fragment.cells for fragment in tail)
+            tail_cells = sum(fragment[2] for fragment in tail)
             if word and tail_cells + cells <= width:
                 done.append(Line(gutter, line[:word]))
                 line, used, word, gutter = tail, tail_cells, 0, ""
@@ -214,10 +212,10 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
             if cells > width:
                 *full, piece = chop_cells(piece, width)
                 for chunk in full:
-                    done.append(Line(gutter, [Fragment(token, chunk, cell_len(chunk), kind)]))
+                    done.append(Line(gutter, [(token, chunk, cell_len(chunk), kind)]))
                     gutter = ""
                 cells = cell_len(piece)
-        line.append(Fragment(token, piece, cells, kind))
+        line.append((token, piece, cells, kind))
         used += cells
 
     def badges(token: int, which: list[Badge], glued: bool) -> None:
@@ -256,7 +254,7 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
                     put(token, NEWLINE, "newline", glued=True)
                 elif used < width:
                     # A place where the cursor can be seen.
-                    line.append(Fragment(token, " ", 1, "newline"))
+                    line.append((token, " ", 1, "newline"))
                     used += 1
                 if number == closing and not piece and token in after:
                     badges(token, after[token], glued=True)
@@ -313,10 +311,8 @@ def _columns(sequence: TokenSequence, marks: Marks, view: View, width: int) -> I
             cells = max(cells_of(over), cells_of(below))
             if used + cells > width:
                 yield from rows()
-            upper.append(Fragment(token, over + " " * (cells - cells_of(over)), cells, kind))
-            lower.append(
-                Fragment(token, below + " " * (cells - cells_of(below)), cells, _under(sequence, token, kind, view))
-            )
+            upper.append((token, over + " " * (cells - cells_of(over)), cells, kind))
+            lower.append((token, below + " " * (cells - cells_of(below)), cells, _under(sequence, token, kind, view)))
             used += cells
         if NEWLINE in text and upper:
             yield from rows()

@@ -47,10 +47,10 @@ class TokenView(Widget, can_focus=True):
         Binding("comma", "landmark(-1)", "Previous mark", show=False, id="token.previous-mark"),
     ]
 
-    view: reactive[View] = reactive(View.TOKENS)
-    whitespace: reactive[bool] = reactive(False)
-    cursor: reactive[int] = reactive(0)
-    hover: reactive[int] = reactive(GAP)
+    view: reactive[View] = reactive(View.TOKENS, repaint=False)
+    whitespace: reactive[bool] = reactive(False, repaint=False)
+    cursor: reactive[int] = reactive(0, repaint=False)
+    hover: reactive[int] = reactive(GAP, repaint=False)
     match: reactive[tuple[int, int]] = reactive((0, 0))
 
     @dataclass
@@ -86,10 +86,12 @@ class TokenView(Widget, can_focus=True):
         self._shared = 0
         self._own = b""
         self._carriers: frozenset[int] = frozenset()
+        self._ruler_width = 0
         self._layout: Layout | None = None
         self.laid_out_for: tuple[object, ...] = ()
         """What the lines were laid out for: another sequence, view or width gives another."""
         self._extending = False
+        self._announced = 0
         self._palette = TokenPalette(self)
 
     def show(
@@ -114,6 +116,7 @@ class TokenView(Widget, can_focus=True):
         self._carriers = frozenset(
             [i for i, label in enumerate(sequence.labels) if label != MASKED] if sequence else []
         )
+        self._ruler_width = (steps_width(sequence) if sequence else 0) + 2
         self.laid_out_for = ()
         self.match = (0, 0)
         self.hover = GAP
@@ -171,7 +174,7 @@ class TokenView(Widget, can_focus=True):
         used = self._ruler_width
         for fragment in line.fragments:
             segments.append(self._segment(fragment))
-            used += fragment.cells
+            used += fragment[2]
         if used < width:
             segments.append(Segment(" " * (width - used), base))
         return Strip(segments, max(used, width)).crop(0, width)
@@ -288,10 +291,6 @@ class TokenView(Widget, can_focus=True):
         """All that was laid out by now has its place."""
         self.post_message(self.LaidOut(self))
 
-    @property
-    def _ruler_width(self) -> int:
-        return (steps_width(self.sequence) if self.sequence else 0) + 2
-
     def _wanted(self, width: int) -> tuple[object, ...]:
         return id(self.sequence), self.view, width, self.whitespace
 
@@ -304,19 +303,27 @@ class TokenView(Widget, can_focus=True):
             self._layout.extend(FIRST_LINES)
             # Where the height stays what it was, no resize tells that lines have moved.
             self.call_after_refresh(self._announce)
-        if not self._layout.complete and not self._extending:
-            self._extending = True
-            self.set_timer(0.001, self._extend)
+        self._extend_later()
         return self._layout
 
     def _extend(self) -> None:
         self._extending = False
         if self._layout is not None and not self._layout.complete:
             self._layout.extend(MORE_LINES)
-            self.refresh(layout=True)
-            self._announce()
+            # To stand taller costs a paint: it is done a few times only.
+            if self._layout.complete or len(self._layout.lines) >= 4 * self._announced:
+                self.refresh(layout=True)
+                self._announce()
+            else:
+                self._extend_later()
+
+    def _extend_later(self) -> None:
+        if self._layout is not None and not self._layout.complete and not self._extending:
+            self._extending = True
+            self.set_timer(0.001, self._extend)
 
     def _announce(self) -> None:
+        self._announced = self.lines
         if self.partner is not None:
             height = max(self.lines, self.partner.lines, 1)
             for view in (self, self.partner):
@@ -350,22 +357,22 @@ class TokenView(Widget, can_focus=True):
         return Segment(f"{line.gutter:>{self._ruler_width - 2}}{sign} ", self._palette(f"ruler-{kind}"))
 
     def _segment(self, fragment: Fragment) -> Segment:
-        if fragment.kind not in BADGES:
-            return Segment(fragment.text, self._style(fragment))
-        text = fragment.text
+        _, text, _, kind = fragment
+        if kind not in BADGES:
+            return Segment(text, self._style(fragment))
         if self._palette.depth is not Depth.FULL and text.startswith(" ") and text.strip():
             # There is no ground to set our words off from the row's: brackets do.
             words = text.strip()
             text = f"[{words}]".ljust(len(text))
-        return Segment(text, self._palette(fragment.kind))
+        return Segment(text, self._palette(kind))
 
     def _style(self, fragment: Fragment) -> Style:
-        token, sequence = fragment.token, self.sequence
+        (token, _, _, kind), sequence = fragment, self.sequence
         assert sequence is not None
         if token == GAP:
             return self._palette("gap")
-        if fragment.kind not in ("token", "under", "newline"):
-            return self._palette(fragment.kind)
+        if kind not in ("token", "under", "newline"):
+            return self._palette(kind)
         carrier = token in self._carriers or token == sequence.pooled
         cursor = self._is_cursor(token)
         kept = sequence.kept_start <= token < sequence.kept_end
@@ -383,11 +390,11 @@ class TokenView(Widget, can_focus=True):
             kinds.append("masked")
         if not kept:
             kinds.append("lost")
-        if carrier and fragment.kind == "token":
+        if carrier and kind == "token":
             kinds.append("carrier")
-        if fragment.kind == "under":
+        if kind == "under":
             kinds.append("under")
-        elif fragment.kind == "newline" and not cursor:
+        elif kind == "newline" and not cursor:
             kinds.append("newline")
         if token == self.hover:
             kinds.append("hover")

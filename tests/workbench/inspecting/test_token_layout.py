@@ -40,7 +40,7 @@ def lines_of(sequence, view=View.TEXT, width=20, whitespace=False, divergence=-1
 
 
 def texts(layout):
-    return ["".join(fragment.text for fragment in line.fragments).rstrip(" ") for line in layout.lines]
+    return ["".join(text for _, text, *_ in line.fragments).rstrip(" ") for line in layout.lines]
 
 
 def test_lines_break_where_the_text_does_and_else_between_words():
@@ -81,7 +81,7 @@ def test_text_that_no_token_holds_is_shown_as_such():
     sequence = sequence_from(["a", "b"], text="a  b", starts=[0, 3], ends=[1, 4])
     layout = lines_of(sequence)
     assert texts(layout) == ["a  b"]
-    assert [f.token for f in layout.lines[0].fragments] == [0, GAP, 1]
+    assert [token for token, *_ in layout.lines[0].fragments] == [0, GAP, 1]
 
 
 def test_marks_stand_at_their_tokens():
@@ -137,10 +137,10 @@ pieces = st.lists(st.text(st.characters(exclude_categories=()), min_size=1, max_
 def test_any_text_fits_and_no_token_gets_lost(tokens, view, width, whitespace):
     sequence = sequence_from(tokens)
     layout = lines_of(sequence, view, width, whitespace)
-    drawn = ["".join(fragment.text for fragment in line.fragments) for line in layout.lines]
+    drawn = ["".join(text for _, text, *_ in line.fragments) for line in layout.lines]
     for line, text in zip(layout.lines, drawn, strict=True):
         assert text == visible(text)
-        assert cell_len(text) == sum(fragment.cells for fragment in line.fragments) <= width
+        assert cell_len(text) == sum(cells for _, _, cells, _ in line.fragments) <= width
     assert len(layout.token_lines) == len(tokens)
     assert layout.token_lines == sorted(layout.token_lines)
     if view is View.TEXT and not whitespace and not any("\n" in token or "\t" in token for token in tokens):

@@ -117,7 +117,7 @@ async def test_the_cursor_stays_under_the_eye_through_resizes_and_views(make_pai
         await until(pilot, lambda: "▲ reward read here" in app.seen(chosen))
         for view in (View.IDS, View.TEXT, View.RAW, View.TOKENS):
             app.views.set_view(view, False)
-            await until(pilot, lambda: view is View.RAW or "▲ reward read here" in app.seen(app.panes[0]))
+            await until(pilot, lambda view=view: view is View.RAW or "▲ reward read here" in app.seen(app.panes[0]))
         await pilot.resize_terminal(60, 14)
         await until(pilot, lambda: "▲ reward read here" in app.seen(app.panes[0]))
         assert app.panes[0].tokens.cursor == len(row.sequences[0].ids) - 1
