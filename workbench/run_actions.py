@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.error import EngineError
+from engine.runs.annotation import archive, set_note, tag, unarchive
 from engine.runs.folder import RunFolder
 from engine.runs.launch import launch
 from engine.runs.remove import remove_run
+from engine.runs.rename import rename_run
 from engine.runs.stop import PATIENCE, clean_up, kill, stop
+from engine.runs.summary import RunSummary
 from workbench.screen_text import visible
-from workbench.screens.dialog import Question
+from workbench.screens.dialog import AskText, Question
 
 if TYPE_CHECKING:
     from workbench.app import WorkbenchApp
@@ -84,6 +88,40 @@ async def ask_to_delete(app: "WorkbenchApp", folder: Path) -> None:
     )
     if answer == "delete":
         await _do(app, remove_run, folder)
+
+
+async def ask_for_tags(app: "WorkbenchApp", run: RunSummary) -> None:
+    """Ask for the run's tags, and write them. Runs in a worker."""
+    answer = await app.push_screen_wait(
+        AskText(f"Tags of {visible(run.name)}", "One word each, with blanks between.", " ".join(run.tags))
+    )
+    if answer is not None:
+        wanted = answer.replace(",", " ").split()
+        await _do(app, partial(tag, add=wanted, remove=[old for old in run.tags if old not in wanted]), run.path)
+
+
+async def ask_for_note(app: "WorkbenchApp", run: RunSummary) -> None:
+    """Ask for a note on the run, and write it. Runs in a worker."""
+    answer = await app.push_screen_wait(
+        AskText(f"Note on {visible(run.name)}", "What is to be remembered of it.", run.note)
+    )
+    if answer is not None:
+        await _do(app, partial(set_note, text=answer), run.path)
+
+
+async def ask_for_name(app: "WorkbenchApp", run: RunSummary) -> Path | None:
+    """Ask for another name, and rename the run with its folder; its new folder, None where it keeps the old one."""
+    answer = await app.push_screen_wait(AskText(f"Rename {visible(run.name)}", "Its folder is renamed too.", run.name))
+    if not answer or answer.strip() == run.name:
+        return None
+    renamed = await _do(app, partial(rename_run, name=answer.strip()), run.path)
+    return renamed.path if renamed else None
+
+
+async def toggle_archived(app: "WorkbenchApp", run: RunSummary) -> None:
+    """Put the run away, or back among the others."""
+    if await _do(app, unarchive if run.archived else archive, run.path) is not None and not run.archived:
+        app.notify(f"{visible(run.name)} is archived: A shows archived runs.", markup=False)
 
 
 async def resume(app: "WorkbenchApp", folder: Path) -> None:

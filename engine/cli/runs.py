@@ -202,6 +202,7 @@ def _comparison_object(comparison: Comparison) -> dict[str, Any]:
         "digests": comparison.digests,
         "preset": comparison.preset,
         "results": comparison.results,
+        "ledger": comparison.ledger,
     }
 
 
@@ -213,6 +214,8 @@ def _comparison_table(comparison: Comparison) -> Table:
     table.add_row("state", *[Text(summary.state.value) for summary in comparison.runs])
     for name, values in comparison.results.items():
         table.add_row(Text(visible(name)), *[Text(_result(name, value)) for value in values])
+    for name, counts in comparison.ledger.items():
+        table.add_row(Text(visible(name)), *[f"{count:,}" for count in counts])
     for key, entries in comparison.preset.items():
         table.add_row(Text(visible(key), style="bold"), *[Text(visible(_value(entry))) for entry in entries])
     return table

@@ -1,4 +1,4 @@
-"""Runs side by side: how their presets differ, and what they reached."""
+"""Runs side by side: how their presets and their data differ, and what they reached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,16 @@ class Comparison:
     """Runs side by side; every row has one value a run, in the runs' order, None where a run has none.
 
     `preset` holds the keys (dotted) whose values differ. `results` holds the last value of each metric, `eval_best`
-    the best held-out accuracy beside the last. `digests` are those of the training sets: equal ones mean that two
-    runs were fed the same.
+    the best held-out accuracy beside the last. `ledger` has the rows that came in, those kept, and those dropped by
+    reason, each where it differs. `digests` are those of the training sets: equal ones mean that two runs were fed the
+    same.
     """
 
     runs: tuple[RunSummary, ...]
     digests: tuple[str | None, ...]
     preset: dict[str, tuple[Any, ...]]
     results: dict[str, tuple[float | None, ...]]
+    ledger: dict[str, tuple[int, ...]]
 
 
 def compare(runs: Sequence[RunFolder]) -> Comparison:
@@ -33,17 +35,27 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     keys = dict.fromkeys(key for preset in presets for key in preset)
     differing = {key: tuple(preset.get(key) for preset in presets) for key in keys}
     outcomes = [_outcome(run) for run in runs]
-    names = dict.fromkeys(name for _, values in outcomes for name in values)
+    names = dict.fromkeys(name for outcome in outcomes for name in outcome.results)
+    counts = [_counts(outcome.start) for outcome in outcomes]
+    reasons = dict.fromkeys(name for each in counts for name in each)
+    ledger = {name: tuple(each.get(name, 0) for each in counts) for name in reasons}
     return Comparison(
         runs=tuple(summarise(run) for run in runs),
-        digests=tuple(digest for digest, _ in outcomes),
+        digests=tuple(outcome.start.digest if outcome.start else None for outcome in outcomes),
         preset={key: values for key, values in differing.items() if any(value != values[0] for value in values)},
-        results={name: tuple(values.get(name) for _, values in outcomes) for name in names},
+        results={name: tuple(outcome.results.get(name) for outcome in outcomes) for name in names},
+        ledger={name: values for name, values in ledger.items() if len(set(values)) > 1},
     )
 
 
-def _outcome(run: RunFolder) -> tuple[str | None, dict[str, float | None]]:
-    digest: str | None = None
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    start: Start | None
+    results: dict[str, float | None]
+
+
+def _outcome(run: RunFolder) -> _Outcome:
+    start: Start | None = None
     training: dict[str, float | None] = {}
     evaluation: dict[str, float | None] = {}
     best: float | None = None
@@ -52,11 +64,20 @@ def _outcome(run: RunFolder) -> tuple[str | None, dict[str, float | None]]:
         for record in records:
             event = record.event
             if isinstance(event, Start):
-                digest = event.digest
+                start = event
             elif isinstance(event, Metric):
                 training = {"step": event.step, **event.values}
             elif isinstance(event, Eval):
                 evaluation = event.values
                 accuracy = event.values.get("eval_accuracy")
                 best = accuracy if best is None or (accuracy is not None and accuracy > best) else best
-    return digest, {**training, **evaluation, **({} if best is None else {"eval_best": best})}
+    return _Outcome(start, {**training, **evaluation, **({} if best is None else {"eval_best": best})})
+
+
+def _counts(start: Start | None) -> dict[str, int]:
+    """The numbers of a ledger by name: `rows`, `kept`, and `dropped REASON` for each reason."""
+    ledger: dict[str, Any] = start.ledger if start else {}
+    dropped = ledger.get("dropped")
+    named = {name: ledger.get(name) for name in ("rows", "kept")}
+    named |= {f"dropped {reason}": count for reason, count in dropped.items()} if isinstance(dropped, dict) else {}
+    return {name: count for name, count in named.items() if isinstance(count, int)}

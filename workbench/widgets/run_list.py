@@ -1,6 +1,6 @@
 """The list of runs: a line each, as much of it as the width allows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.runs.summary import RunSummary
-from workbench.screen_text import visible
+from workbench.screen_text import cut
 from workbench.widgets.spark import spark_of
 from workbench.widgets.state_line import mark_of
 from workbench.widgets.ticks import short_number
@@ -33,6 +33,7 @@ class _Columns:
 
     name: int
     preset: int
+    tags: int
     spark: int
 
 
@@ -78,7 +79,9 @@ class RunList(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._all: Sequence[RunSummary] = ()
         self._runs: dict[str, RunSummary] = {}
+        self._words: tuple[str, ...] = ()
         self._marked: list[str] = []
         self._now = 0.0
         self._told: str | None = None
@@ -121,10 +124,30 @@ class RunList(Vertical):
     def show(self, runs: Sequence[RunSummary], now: float) -> None:
         """Show these runs, keeping the cursor and the marks. `now` (Unix seconds) makes ages of dates."""
         self._now = now
+        self._all = runs
+        self._sift()
+
+    @property
+    def words(self) -> str:
+        """What the runs shown have in their name, preset, state, tags or note."""
+        return " ".join(self._words)
+
+    @words.setter
+    def words(self, words: str) -> None:
+        self._words = tuple(words.lower().split())
+        self._sift()
+
+    def select(self, path: Path) -> None:
+        """Put the cursor on a run, if it is shown."""
+        keys = list(self._runs)
+        if str(path) in keys:
+            self.query_one(OptionList).highlighted = keys.index(str(path))
+
+    def _sift(self) -> None:
         before, wanted = list(self._runs), self._key
-        self._runs = {str(run.path): run for run in runs}
+        self._runs = {str(run.path): run for run in self._all if _has(run, self._words)}
         self._marked = [key for key in self._marked if key in self._runs]
-        self.set_class(not self._runs, "-empty")
+        self.set_class(not self._all, "-empty")
         if before == list(self._runs):
             self._rewrite()
         else:
@@ -142,8 +165,10 @@ class RunList(Vertical):
         width = (self.size.width or 80) - 2 - _FIXED
         spark = min(max(8, width // 4), 30)
         rest = width - spark
-        preset = rest // 2 if rest >= 36 else 0
-        return _Columns(max(10, rest - preset), preset, spark)
+        preset = min(30, rest // 3) if rest >= 36 else 0
+        longest = max((len(_tags(run)) for run in self._runs.values()), default=0)
+        tags = min(longest + 1, (rest - preset) // 2) if longest and rest >= 24 else 0
+        return _Columns(max(10, rest - preset - tags), preset, tags, spark)
 
     def _rebuild(self, wanted: str | None) -> None:
         options = self.query_one(OptionList)
@@ -166,8 +191,9 @@ class RunList(Vertical):
 
     def _heading(self, columns: _Columns) -> None:
         preset = f"{'preset':<{columns.preset}}" if columns.preset else ""
+        tags = f"{'tags':<{columns.tags}}" if columns.tags else ""
         text = (
-            f"  {'state':<13}{'run':<{columns.name}}{preset}{'step':>9}{'loss':>7}{'acc':>6}{'eval':>6}"
+            f"  {'state':<13}{'run':<{columns.name}}{preset}{tags}{'step':>9}{'loss':>7}{'acc':>6}{'eval':>6}"
             f"  {'course':<{columns.spark}}  {'age':>4}"
         )
         self.query_one("#run-heading", Static).update(Content(text))
@@ -177,12 +203,13 @@ class RunList(Vertical):
         sign, colour = mark_of(run.state.value)
         place = self._marked.index(key) if key in self._marked else None
         mark = ("◆ ", CURVE_COLOURS[place % len(CURVE_COLOURS)]) if place is not None else ("  ", "")
-        steps = f"{run.step or 0}/{run.total_steps}" if run.total_steps else "–"
+        steps = f"{_count(run.step or 0)}/{_count(run.total_steps)}" if run.total_steps else "–"
         return Content.assemble(
             mark,
             (f"{sign} {run.state.value:<11}", colour),
-            (_cut(run.name, columns.name), "bold"),
-            (_cut(run.preset, columns.preset), "$quiet"),
+            (cut(run.name, columns.name), "$quiet" if run.archived else "bold"),
+            (cut(run.preset, columns.preset), "$quiet"),
+            (cut(_tags(run), columns.tags), "$secondary"),
             f"{steps:>9}",
             f"{short_number(run.loss):>7}",
             f"{_fraction(run.accuracy):>6}",
@@ -202,6 +229,13 @@ class RunList(Vertical):
             self._marked.append(key)
         self._rewrite()
         self.post_message(self.Changed())
+
+    def unmark(self) -> None:
+        """Take all marks away."""
+        if self._marked:
+            self._marked.clear()
+            self._rewrite()
+            self.post_message(self.Changed())
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another run under the cursor."""
@@ -225,45 +259,22 @@ def age(seconds: float) -> str:
     return f"{max(0, int(seconds))}s"
 
 
-def differences(
-    preset: Mapping[str, Sequence[object]], results: Mapping[str, Sequence[float | None]], names: Sequence[str]
-) -> Content:
-    """What differs between the presets of runs, and what they reached, a column a run."""
-    wide = min(28, max([len(key) for key in (*preset, *results)], default=8) + 2)
-    column = 16
-    lines = [
-        Content.assemble(
-            " " * wide,
-            *((_cut(name, column), CURVE_COLOURS[place % len(CURVE_COLOURS)]) for place, name in enumerate(names)),
-        )
-    ]
-    if not preset:
-        lines.append(Content.styled("the presets do not differ", "$quiet"))
-    for key, values in preset.items():
-        shown = [_cut(_value(value), column) for value in values]
-        lines.append(Content.assemble((_cut(key, wide), "$quiet"), *shown))
-    lines.append(Content(""))
-    for key, numbers in results.items():
-        lines.append(Content.assemble((_cut(key, wide), "$quiet"), *(_cut(short_number(n), column) for n in numbers)))
-    return Content("\n").join(lines)
+def _has(run: RunSummary, words: Sequence[str]) -> bool:
+    said = " ".join((run.name, run.preset, run.state.value, run.note, *(f"#{tag}" for tag in run.tags))).lower()
+    return all(word in said for word in words)
 
 
-def _value(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _tags(run: RunSummary) -> str:
+    return " ".join(f"#{tag}" for tag in run.tags)
+
+
+def _count(steps: int) -> str:
+    """A number of steps in at most four characters, so that two of them fit their column."""
+    return str(steps) if steps < 10_000 else f"{steps // 1000}k"
 
 
 def _id(key: str) -> str:
     return "run-" + key.encode().hex()
-
-
-def _cut(text: str, width: int) -> str:
-    """The text in exactly `width` characters, the last of which is blank."""
-    if width <= 0:
-        return ""
-    text = visible(text)
-    return f"{text[: width - 2]}… " if len(text) > width - 1 else f"{text:<{width}}"
 
 
 def _fraction(value: float | None) -> str:

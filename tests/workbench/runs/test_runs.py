@@ -3,7 +3,8 @@ import time
 import pytest
 from textual.widgets import OptionList
 
-from engine.events.schema import End
+from engine.events.schema import End, Record, Start
+from engine.runs.annotation import Annotation, read_annotation
 from engine.runs.folder import RunFolder
 from workbench import run_actions
 from workbench.widgets.chart import Chart
@@ -193,6 +194,72 @@ async def test_a_hostile_name_and_a_damaged_run_do_no_harm(make_app, make_run, m
         await pilot.press("down", "up")
         await pilot.pause(0.3)
         assert app.is_running
+
+
+async def test_runs_are_found_by_words_and_tags_and_have_notes(make_app, three_runs, at_runs, settle):
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await at_runs(pilot, "stopped-1")
+        await pilot.press("down", "g")
+        await settle(pilot, lambda: "Tags of done-1" in screen_text(app))
+        await pilot.press(*"best old", "enter")
+        await settle(pilot, lambda: "#best #old" in screen_text(app))
+        await pilot.press("e")
+        await settle(pilot, lambda: "Note on done-1" in screen_text(app))
+        await pilot.press(*"keep it", "enter")
+        await settle(pilot, lambda: "✎ keep it" in screen_text(app))
+        assert read_annotation(RunFolder(three_runs[1])) == Annotation(("best", "old"), "keep it")
+        await pilot.press("slash", *"finished best")
+        await settle(pilot, lambda: "live-1" not in screen_text(app))
+        assert "done-1" in screen_text(app)
+        assert "stopped-1" not in screen_text(app)
+        await pilot.press("enter", "escape")
+        await settle(pilot, lambda: "stopped-1" in screen_text(app))
+
+
+async def test_an_archived_run_is_out_of_the_list_until_asked_for(make_app, three_runs, at_runs, settle):
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await at_runs(pilot, "stopped-1")
+        await pilot.press("a")
+        assert not read_annotation(RunFolder(three_runs[0])).archived
+        await pilot.press("down", "a")
+        await settle(pilot, lambda: read_annotation(RunFolder(three_runs[1])).archived)
+        await settle(pilot, lambda: "done-1" not in listed(app))
+        await pilot.press("A")
+        await settle(pilot, lambda: "done-1" in listed(app))
+
+
+async def test_a_run_is_renamed_with_its_folder(make_app, three_runs, at_runs, settle):
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await at_runs(pilot, "stopped-1")
+        await pilot.press("down", "R")
+        await settle(pilot, lambda: "Rename done-1" in screen_text(app))
+        await pilot.press("ctrl+u", *"better", "enter")
+        await settle(pilot, lambda: "better" in listed(app))
+        assert (three_runs[1].with_name("better") / "run.json").is_file()
+        assert app.screen.run_list.highlighted.name == "better"
+
+
+def listed(app):
+    """The names in the list of runs."""
+    return [run.name for run in app.screen.run_list._runs.values()]
+
+
+async def test_differences_in_the_data_are_told(make_app, make_run, make_records, at_runs, settle):
+    now = time.time()
+    for name, kept, digest, age_ in (("one", 90, "a", 10), ("two", 70, "b", 20)):
+        ledger = {"rows": 100, "kept": kept, "dropped": {"left-out": 100 - kept}}
+        records = [Record(0, now, Start("run", "pair", "cpu", 9, digest, ledger, 1, 1)), *make_records(9)[2:]]
+        make_run(name, records, created=now - age_)
+    app = make_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await at_runs(pilot, "two")
+        await pilot.press("space", "down", "space")
+        await settle(pilot, lambda: "different training sets" in screen_text(app))
+        row = next(line for line in screen_text(app).splitlines() if "dropped left-out" in line)
+        assert row.split()[-2:] == ["10", "30"]
 
 
 def test_ages():
