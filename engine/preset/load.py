@@ -15,8 +15,10 @@ from engine.preset.problem import PresetError, Problem
 from engine.preset.schema import DatasetConfig, Preset, field_notes
 from engine.preset.suggest import did_you_mean
 from engine.preset.values import describe
-from engine.preset.vocabulary import DATASET_WITHOUT_EFFECT, WITHOUT_EFFECT
+from engine.preset.vocabulary import DATASET_WITHOUT_EFFECT, WITHOUT_EFFECT, ZERO_MEANS_UNSET
 
+_FOR_ANCHORS = ("x-", "_")
+"""What keys begin with that only hold what anchors reuse."""
 _LISTS_OF_DATASETS = ("datasets", "test_datasets")
 
 
@@ -92,12 +94,12 @@ def _known_values(document: Document) -> tuple[dict[str, Any], list[Problem]]:
                 for index, entry in enumerate(value)
             ]
         elif name in Preset.model_fields:
-            if value is not None:
+            if value is not None and not (name in ZERO_MEANS_UNSET and value == 0):
                 data[name] = _without_nulls(value) if name == "special_tokens" else value
         elif name in WITHOUT_EFFECT:
             if value is not None and value is not False:
                 problems.append(document.problem((name,), f"`{name}` has no effect here", at_key=True, notice=True))
-        else:
+        elif not name.startswith(_FOR_ANCHORS):
             problems.append(document.problem((name,), _unknown(name, Preset, WITHOUT_EFFECT), at_key=True))
     return data, problems
 
@@ -176,6 +178,9 @@ def _problems_of(error: ValidationError, document: Document, wrong: frozenset[st
 def _message(detail: Any, location: Location) -> str:
     name = next((part for part in reversed(location) if isinstance(part, str)), "")
     context = detail.get("ctx", {})
+    if name in _LISTS_OF_DATASETS and detail["type"] in {"model_type", "model_attributes_type"}:
+        found = describe(detail["input"])
+        return f"{name}: its entry {int(location[-1]) + 1} should begin with `path: …`, found {found}"
     match detail["type"]:
         case "missing":
             model = DatasetConfig if len(location) > 1 else Preset
@@ -187,7 +192,9 @@ def _message(detail: Any, location: Location) -> str:
         case "less_than_equal":
             return f"{name}: must be at most {context['le']}, found {describe(detail['input'])}"
         case "tuple_type":
-            return f"{name}: expected a list, found {describe(detail['input'])}"
+            found = describe(detail["input"])
+            advice = ": write `- ` before its first key" if name in _LISTS_OF_DATASETS and found == "a mapping" else ""
+            return f"{name}: expected a list, found {found}{advice}"
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"{name}: expected a mapping, found {describe(detail['input'])}"
         case "string_type":

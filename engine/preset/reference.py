@@ -45,6 +45,7 @@ prints one with its defaults filled in and each value's origin. `--set key=value
 Whatever is wrong is said with its place (`mine.yaml:12:16: micro_batch_size: expected a whole number, found text
 'two'`), everything at once. A key that nobody knows is an error; a key that axolotl has and that changes nothing here
 is accepted and listed as such. The text is YAML 1.2: `1e-5` is a number. Repeated keys are an error; tags are refused.
+Anchors and merges work; a key that begins with `x-` or `_` may hold what they reuse.
 
 In an editor with a YAML language server, put this on the first line to have completion and help there too:
 

@@ -30,11 +30,20 @@ from engine.preset.values import (
     Texts,
     Whole,
     choice,
+    describe,
     expected,
     flag_or,
     one_of,
 )
-from engine.preset.vocabulary import CHAT_TEMPLATES, FALLBACK, FILE_TYPES, FORMATS, OPTIMIZERS, SCHEDULERS
+from engine.preset.vocabulary import (
+    CHAT_TEMPLATES,
+    FALLBACK,
+    FILE_TYPES,
+    FORMATS,
+    OPTIMIZERS,
+    SCHEDULERS,
+    TEMPLATES_ELSEWHERE,
+)
 
 ModelKind = Literal["pair", "steps"]
 ExcessLength = Literal["drop", "truncate", "truncate_prompt", "raise"]
@@ -71,7 +80,31 @@ def _chat_template(value: object) -> object:
     if isinstance(value, str) and ("{%" in value or "{{" in value):
         raise PydanticCustomError("expected", "expected a template's name: put Jinja text into `chat_template_jinja`")
     name = value.removeprefix(FALLBACK) if isinstance(value, str) else value
+    if name in TEMPLATES_ELSEWHERE:
+        raise PydanticCustomError(
+            "expected",
+            "`{name}` is a template of axolotl's that is not here: `tokenizer_default` takes the model's own, or put "
+            "its text into `chat_template_jinja`",
+            {"name": name},
+        )
     one_of(*CHAT_TEMPLATES)(name)
+    return value
+
+
+def _format_name(value: object) -> object:
+    try:
+        return one_of(*FORMATS)(value)
+    except PydanticCustomError as error:
+        advice = "leave `type` out to have the layout detected"
+        raise PydanticCustomError("expected", "{why}; {advice}", {"why": error.message(), "advice": advice}) from None
+
+
+def _warmup_steps(value: object) -> object:
+    if isinstance(value, float) and 0 < value < 1:
+        found = {"found": describe(value)}
+        raise PydanticCustomError(
+            "expected", "expected a whole number, found {found}: a share of all steps is `warmup_ratio`", found
+        )
     return value
 
 
@@ -121,7 +154,8 @@ LabelSmoothing = Annotated[Share, AfterValidator(_below_half)]
 Optimizer = Annotated[str, BeforeValidator(one_of(*OPTIMIZERS))]
 Scheduler = Annotated[str, BeforeValidator(one_of(*SCHEDULERS))]
 FileType = Annotated[str, BeforeValidator(one_of(*FILE_TYPES))]
-FormatName = Annotated[str, BeforeValidator(one_of(*FORMATS))]
+FormatName = Annotated[str, BeforeValidator(_format_name)]
+WarmupSteps = Annotated[Count, BeforeValidator(_warmup_steps)]
 
 _TEMPLATES = (*CHAT_TEMPLATES, f"{FALLBACK}chatml")
 _data = partial(_key, section="Data set")
@@ -295,7 +329,7 @@ class Preset(BaseModel):
     optimizer: Optimizer = _training("The optimizer.", "adamw_torch_fused", choices=OPTIMIZERS)
     lr_scheduler: Scheduler = _training("How the learning rate changes.", "cosine", choices=SCHEDULERS)
     lr_scheduler_kwargs: Mapping = _training("Further arguments of the schedule.", {})
-    warmup_steps: Count | None = _training("Steps over which the learning rate rises.")
+    warmup_steps: WarmupSteps | None = _training("Steps over which the learning rate rises.")
     warmup_ratio: Share | None = _training("The same, as a share of all steps.")
     weight_decay: NonNegative = _training("Weight decay.", 0.0)
     adam_beta1: Share = _training("Adam's first decay rate.", 0.9)

@@ -39,8 +39,10 @@ def describe(value: object) -> str:
 
 
 def expected(what: str, value: object) -> PydanticCustomError:
-    """The error of a value that is not what its key needs."""
-    return PydanticCustomError("expected", "expected {what}, found {found}", {"what": what, "found": describe(value)})
+    """The error of a value that is not what its key needs; what is nearly true or false is asked about."""
+    hint = did_you_mean(value, ("true", "false")) if isinstance(value, str) and "true" in what else ""
+    context = {"what": what, "found": describe(value), "hint": hint}
+    return PydanticCustomError("expected", "expected {what}, found {found}{hint}", context)
 
 
 def _flag(value: object) -> object:

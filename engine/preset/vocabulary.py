@@ -32,6 +32,16 @@ CHAT_TEMPLATES = (
 
 FALLBACK = "tokenizer_default_fallback_"
 
+TEMPLATES_ELSEWHERE = frozenset(
+    _words(
+        """
+    llama3_2_vision llama4 deepseek_v3 jamba qwen3_5 falcon_h1 nemotron_h exaone4 pixtral llava qwen2_vl gemma3n gemma4
+    gemma4_unified command_a_tool_use command_a_rag aya
+    """
+    )
+)
+"""Templates that axolotl has by name and that are not ours: such a model brings its own."""
+
 OPTIMIZERS = _words(
     """
     adamw_torch_fused adamw_torch adamw_torch_4bit adamw_torch_8bit adamw_bnb_8bit adamw_8bit adafactor adagrad
@@ -77,7 +87,32 @@ FORMATS = (
 FILE_TYPES = ("json", "jsonl", "csv", "parquet", "arrow", "text")
 """What a data set's files may hold."""
 
-WITHOUT_EFFECT = frozenset(
+_OF_PLUGINS = frozenset(
+    _words(
+        """
+    cut_cross_entropy debug dense_mixer diffusion dsv4_bf16_all dsv4_fp4_grouped_mode dsv4_fp8_lora_kernel
+    dsv4_fp8_nonexpert_mode dsv4_shared_mlp_lora_kernel expert_parallel_backend
+    expert_parallel_fallback_on_unsupported expert_parallel_num_nvl_bytes expert_parallel_num_rdma_bytes
+    expert_parallel_size expert_parallel_token_capacity gemma4_fp8_nonexpert gemma4_nf4_nonexpert
+    gptq_disable_exllama gptq_groupsize gptq_model_v1 grokfast_alpha grokfast_lamb hatchery kd_alpha kd_beta
+    kd_ce_alpha kd_normalize_topk kd_online_server kd_online_server_base_url kd_online_timeout kd_online_topk
+    kd_temperature kd_temperature_min kd_trainer liger_cross_entropy liger_fused_linear_cross_entropy
+    liger_glu_activation liger_layer_norm liger_rms_norm liger_rms_norm_gated liger_rope liger_swiglu
+    liger_use_token_scaling llmcompressor lm_eval_batch_size lm_eval_model lm_eval_post_train lm_eval_tasks
+    moe_bnb_fast moe_dequant_chunk_size moe_grouped_backend mora mora_type nemo_gym_auto_clone nemo_gym_auto_start
+    nemo_gym_config_paths nemo_gym_datasets nemo_gym_dir nemo_gym_enabled nemo_gym_head_port nemo_gym_max_turns
+    nemo_gym_model_name nemo_gym_multi_turn nemo_gym_run_timeout nemo_gym_server_timeout nemo_gym_verify_timeout
+    nvfp4_merge_aware nvfp4_merge_aware_start_step spectrum_model_name spectrum_top_fraction swanlab_api_host
+    swanlab_api_key swanlab_completion_log_interval swanlab_completion_max_buffer swanlab_description
+    swanlab_experiment_name swanlab_lark_secret swanlab_lark_webhook_url swanlab_log_completions swanlab_log_model
+    swanlab_mode swanlab_project swanlab_web_host swanlab_workspace use_dsv4_kernels use_glm_dsa_kernels use_mora
+    use_scattermoe use_sonicmoe use_swanlab
+    """
+    )
+)
+"""Keys of axolotl's plugins and of its older versions."""
+
+WITHOUT_EFFECT = _OF_PLUGINS | frozenset(
     _words(
         """
     accelerator_config activation_offloading adam_beta3 adam_epsilon2 added_tokens_overrides
@@ -142,6 +177,9 @@ WITHOUT_EFFECT = frozenset(
     )
 )
 """Keys of an axolotl preset that change nothing here: accepted, and listed as such."""
+
+ZERO_MEANS_UNSET = frozenset(_words("evals_per_epoch saves_per_epoch eval_steps save_steps max_steps"))
+"""Keys where axolotl takes 0 for no value."""
 
 DATASET_WITHOUT_EFFECT = frozenset(
     _words(

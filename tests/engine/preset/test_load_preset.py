@@ -223,7 +223,10 @@ def test_a_problem_is_said_with_its_place(line: str, said: str) -> None:
         ("reward_model: true\ndatasets:\n  - path: x\n", "`base_model` is missing"),
         (PAIRS.replace("reward_model: true\n", ""), "add `reward_model: true` (pairs) or `process_reward_model: true`"),
         (PAIRS.replace("path", "pth"), "4:5: unknown key `pth`; did you mean `path`?"),
-        (PAIRS.replace("- path: rows.jsonl", "- rows.jsonl"), "4:5: datasets: expected a mapping, found text"),
+        (
+            PAIRS.replace("- path: rows.jsonl", "- rows.jsonl"),
+            "4:5: datasets: its entry 1 should begin with `path: …`, found text",
+        ),
         (PAIRS.replace("\n  - path: rows.jsonl", " rows.jsonl"), "datasets: expected a list, found text 'rows.jsonl'"),
         (PAIRS + "    sequence_len: 3\n", "5:5: `sequence_len` belongs to the preset"),
         (STEPS + "num_labels: 1\n", "needs `num_labels: 2`"),
@@ -373,3 +376,50 @@ def test_no_override_ends_in_anything_but_problems(override: str) -> None:
         parse(PAIRS, override)
     except PresetError as error:
         assert error.problems
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("bf16: ture", "did you mean `true`?"),
+        ("load_in_8bit: flase", "did you mean `false`?"),
+        ("optimizer: adamw", "did you mean `adamw_torch_fused`?"),
+        ("warmup_steps: 0.1", "a share of all steps is `warmup_ratio`"),
+        ("chat_template: llama4", "`tokenizer_default` takes the model's own"),
+        ("chat_template: tokenizer_default_fallback_qwen3_5", "`tokenizer_default` takes the model's own"),
+    ],
+)
+def test_a_misspelt_value_is_answered_with_what_was_meant(line: str, said: str) -> None:
+    assert said in problems_of(f"base_model: m\nreward_model: true\ndatasets:\n  - path: a\n{line}\n")
+
+
+def test_a_type_that_is_not_for_rewards_may_be_left_out() -> None:
+    text = "base_model: m\nreward_model: true\ndatasets:\n  - path: a\n    type: chat_template.default\n"
+    assert "leave `type` out to have the layout detected" in problems_of(text)
+
+
+def test_what_axolotls_plugins_and_zeros_say_is_taken() -> None:
+    loaded = parse_preset(
+        "base_model: m\nreward_model: true\ndatasets:\n  - path: a\nplugins: [liger]\n"
+        "liger_rms_norm: true\nswanlab_project:\nevals_per_epoch: 0\neval_steps: 5\n",
+        Path("p.yaml"),
+    )
+    assert [notice.message.split("`")[1] for notice in loaded.notices] == ["plugins", "liger_rms_norm"]
+    assert (loaded.preset.evals_per_epoch, loaded.preset.eval_steps) == (None, 5)
+
+
+def test_anchors_have_keys_of_their_own() -> None:
+    loaded = parse_preset(
+        "_of: &of {split: train}\nx-type: &type\n  type: bradley_terry\nbase_model: m\nreward_model: true\n"
+        "datasets:\n  - path: a\n    <<: [*of, *type]\n  - <<: *of\n    path: b\n    split: test\n",
+        Path("p.yaml"),
+    )
+    first, second = loaded.preset.datasets
+    assert (first.split, first.type, second.split, second.type) == ("train", "bradley_terry", "test", None)
+    assert loaded.notices == ()
+
+
+def problems_of(text: str) -> str:
+    with pytest.raises(PresetError) as refused:
+        parse_preset(text, Path("p.yaml"))
+    return str(refused.value)
