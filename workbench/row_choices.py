@@ -81,6 +81,8 @@ async def export_marked(app: "WorkbenchApp", reader: RowReader) -> None:
     lines = [as_json_line(raw) for raw in await reader.raw_rows(positions) if raw]
     text = "".join(f"{line}\n" for line in lines)
     size = f"{len(lines):,} row{'' if len(lines) == 1 else 's'}, {len(text):,} characters"
+    if len(lines) < len(positions):
+        size += f"; {len(positions) - len(lines):,} unreadable left out"
     offers = [("file", Content.assemble("Write to a file …", (f"  {size}", "$quiet")))]
     if len(text) <= CLIPBOARD:
         offers.insert(0, ("copy", Content.assemble("Copy as JSON lines", (f"  {size}", "$quiet"))))

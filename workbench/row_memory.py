@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.row_listing import Aspect, Condition, Listing, Order, RowFilter
+from workbench.row_lister import RowLister
+from workbench.row_listing import Aspect, Condition, Order, RowFilter
 from workbench.row_values import RunOfRows
 from workbench.state import KEPT_SELECTIONS, State
 
@@ -19,8 +20,9 @@ class KeptListing:
     run: RunOfRows | None
 
 
-def remember_listing(state: State, preset_path: str, listing: Listing, run: Path | None) -> None:
-    """Keep how the rows of a preset are listed; `run` is the folder of the run that orders them."""
+def remember_listing(state: State, preset_path: str, lister: RowLister) -> None:
+    """Keep how the rows of a preset are listed."""
+    listing, run = lister.listing, lister.run
     kept = _kept(state)
     kept.pop(preset_path, None)
     kept[preset_path] = {

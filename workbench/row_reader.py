@@ -110,7 +110,7 @@ class RowReader:
 
     # -- search
 
-    async def search(self, found: Found, start: int) -> AsyncIterator[RowsFound]:
+    async def search(self, found: Found, start: int) -> AsyncGenerator[RowsFound, None]:
         """Search all rows, those from `start` on first, and gather them in `found`."""
         text = found.query.text
         async with aclosing(self._inspector.search(self._preset, self.split, text, start)) as replies:  # type: ignore[type-var]

@@ -23,6 +23,7 @@ class Choose(ModalScreen[T | None], Generic[T]):
         & > OptionList {
             width: 60; max-width: 96%; height: auto; max-height: 80%;
             background: $panel; border: round $border; border-title-color: $foreground; padding: 0 1;
+            &:focus { border: round $primary; }
         }
     }
     """

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -16,13 +17,14 @@ from textual.worker import Worker
 from engine.inspector.messages import Description, Failure, PresetText, RowView, preview_object
 from engine.sample import Split
 from workbench.row_choices import ask_filter, ask_order, export_marked
+from workbench.row_lister import RowLister
 from workbench.row_listing import Listing, Order, RowFilter
 from workbench.row_marks import Marks
 from workbench.row_memory import forget_listing, recall_listing, remember_listing
 from workbench.row_reader import RowReader
-from workbench.row_search import Found, Query, in_samples
+from workbench.row_search import Found, Hit, Query, search_on
 from workbench.row_table import RowSummary
-from workbench.row_values import RunOfRows, RunValues, read_run_values, value_of, value_words
+from workbench.row_values import RunOfRows, value_of, value_words
 from workbench.row_window import AHEAD, BEHIND, FetchError, Samples
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
@@ -97,11 +99,9 @@ class InspectScreen(WorkbenchScreen):
         super().__init__()
         self._preset: PresetText | None = None
         self._description: Description | None = None
-        self._reader: RowReader | None = None
-        self._listing = Listing()
+        self._lister: RowLister | None = None
         self._place = 0
         self._item = 0
-        self._at_top = False
         self._chosen: Selection | None = None
 
     @property
@@ -112,6 +112,19 @@ class InspectScreen(WorkbenchScreen):
     @property
     def _views(self) -> SampleViews:
         return self.query_one(SampleViews)
+
+    @property
+    def _reader(self) -> RowReader | None:
+        return self._lister.reader if self._lister else None
+
+    @property
+    def _listing(self) -> Listing:
+        return self._lister.listing if self._lister else Listing()
+
+    @property
+    def _row(self) -> int:
+        """The position in its split of the row that was last come to."""
+        return self._chosen.row if self._chosen else 0
 
     # -- composition
 
@@ -205,7 +218,7 @@ class InspectScreen(WorkbenchScreen):
     def action_reload(self) -> None:
         """Open the preset's data."""
         self._stop("row", "ahead", "read", "search", "ask")
-        self._reader = None
+        self._lister = None
         if self._preset is not None:
             self._start(self._describe(self._preset), "load")
 
@@ -232,8 +245,8 @@ class InspectScreen(WorkbenchScreen):
                 # A finding may be about rows that are set aside.
                 listing = await self._listing_of("eval", row_set)
             self._list(listing)
-            if row_set and row_set.run:
-                await self._take_values(row_set.run, row_set.run.name)
+            if row_set and row_set.run and self._lister:
+                await self._take_values(self._lister, row_set.run)
         except FetchError as error:
             self._fail(error.failure)
             return
@@ -253,7 +266,8 @@ class InspectScreen(WorkbenchScreen):
         self._stop("row", "ahead", "read", "search", "ask")
         total = (description.eval_rows if split == "eval" else description.train_rows) or 0
         marks = Marks(self.workbench.state_dir / "marks", description.sources)
-        self._reader = reader = RowReader(self.workbench.inspector, preset, split, total, marks)
+        reader = RowReader(self.workbench.inspector, preset, split, total, marks)
+        self._lister = RowLister(reader, Listing(split))
         if row_set is None:
             return Listing(split, range(total))
         rows = row_set.positions or await reader.positions(row_set.rows)
@@ -278,7 +292,7 @@ class InspectScreen(WorkbenchScreen):
         """Go to the next or previous sample; a row that gives several is walked through one by one."""
         rows = self._listing.rows
         samples = self._reader.window.ready(rows[self._place]) if self._reader and rows else None
-        self._at_top = False
+        self._moved()
         if abs(by) == 1 and samples and 0 <= self._item + by < len(samples):
             self._item += by
             self._show_samples(samples)
@@ -290,8 +304,13 @@ class InspectScreen(WorkbenchScreen):
 
     def action_walk_to(self, place: int) -> None:
         """Go to a place in the list; negative ones count from its end."""
-        self._at_top = False
+        self._moved()
         self._go(place if place >= 0 else len(self._listing.rows) + place)
+
+    def _moved(self) -> None:
+        if self._lister is not None:
+            self._lister.stay_at = None
+            self._lister.at_top = False
 
     def action_random(self) -> None:
         """Go to a row drawn at random."""
@@ -466,82 +485,67 @@ class InspectScreen(WorkbenchScreen):
 
     async def _relist(self, rows: RowFilter, order: Order, run: RunOfRows | None, *, stay: bool = False) -> None:
         """List what a filter admits, in an order; begin at its top, or `stay` at the row in view."""
-        reader = self._reader
-        if reader is None or self._preset is None:
+        lister = self._lister
+        if lister is None or self._preset is None:
             return
         if not rows and order is Order.SOURCE:
             self._show_all()
             return
-        if run is not None and (reader.values is None or reader.values.folder != run.folder):
-            await self._take_values(run.folder, run.name)
-        if order.of_a_run and (reader.values is None or not reader.values.rows):
+        if run is not None and not lister.has_values_of(run.folder):
+            await self._take_values(lister, run.folder)
+        if not lister.ask(rows, order, stay_at=self._row if stay else None):
             self._tell("The run says nothing of its rows.")
             return
-        name = reader.values.name if reader.values else ""
-        self._at_top = not stay
-        self._listing = replace(self._listing, filter=rows, order=order, run=name)
-        folder = reader.values.folder if reader.values and order.of_a_run else None
-        remember_listing(self.workbench.state, self._preset.path, self._listing, folder)
+        remember_listing(self.workbench.state, self._preset.path, lister)
         self.workbench.remember()
-        if reader.needs_table(rows, order):
+        if lister.reader.needs_table(rows, order):
             self._read_on()
-        await self._list_again(reader)
+        await self._list_again(lister)
 
-    async def _take_values(self, folder: Any, name: str) -> None:
+    async def _take_values(self, lister: RowLister, folder: Path) -> None:
         """Read what a run made of the rows."""
-        reader = self._reader
-        assert reader is not None
-        waiting = self.set_timer(PATIENCE, lambda: self._header(None, f"reading the rows of run {visible(name)} …"))
-        values: RunValues = await asyncio.to_thread(read_run_values, folder, name)
+        waiting = self.set_timer(PATIENCE, lambda: self._header(None, f"reading the rows of run {folder.name} …"))
+        await lister.take_values(folder)
         waiting.stop()
-        reader.values = values
         self._refresh_header()
 
     def _read_on(self) -> None:
         """Read all rows in short, unless that is done or under way."""
-        if self._reader is not None and not self._reader.table.complete and not self._busy("read"):
-            self._start(self._read(self._reader), "read")
+        if self._lister is not None and not self._lister.reader.table.complete and not self._busy("read"):
+            self._start(self._read(self._lister), "read")
 
-    async def _read(self, reader: RowReader) -> None:
-        clock, shown = asyncio.get_running_loop().time, 0.0
+    async def _read(self, lister: RowLister) -> None:
+        table, clock, shown = lister.reader.table, asyncio.get_running_loop().time, 0.0
         try:
-            async for _ in reader.read():
-                if clock() - shown > LIST_AFTER:
-                    await self._list_again(reader)
-                    self.query_one(SourceLine).account(reader.table)
+            async for _ in lister.reader.read():
+                if clock() - shown > LIST_AFTER or table.complete:
+                    self.query_one(SourceLine).account(table)
+                    await self._list_again(lister)
                     shown = clock()
         except FetchError as error:
             self._fail(error.failure)
-            return
-        self.query_one(SourceLine).account(reader.table)
-        await self._list_again(reader)
 
-    async def _list_again(self, reader: RowReader) -> None:
-        """List the rows known so far that are admitted."""
-        asked = self._listing
-        if asked.row_set is not None or not asked.narrowed:
+    async def _list_again(self, lister: RowLister) -> None:
+        """List the rows known so far that are admitted, and go where one wants to be among them."""
+        listing = await lister.list_again()
+        if lister is not self._lister:
+            return
+        if listing is None:
             self.query_one(RowList).refresh()
-            return
-        rows = await reader.rows(asked.filter, asked.order)
-        if reader is not self._reader or (self._listing.filter, self._listing.order) != (asked.filter, asked.order):
-            return
-        table = reader.table
-        partial = reader.needs_table(asked.filter, asked.order) and not table.complete
-        if not rows and not partial:
-            self._tell(f"No row is {' and '.join(map(str, asked.filter))}.")
-            self._show_all()
-            return
-        if not rows:
-            self._header(None, f"none so far · {table.read:,} rows read · esc stops")
-            return
-        here = self._chosen.row if self._chosen else None
-        self._list(replace(self._listing, rows=rows, note=f"· {table.read:,} rows read" if partial else ""))
-        if here in rows and not (self._at_top and rows[0] != here):
-            self._place = rows.index(here)
-            self.query_one(RowList).cursor = self._place
-            self._refresh_header()
+        elif listing.rows:
+            self._list(listing)
+            place = lister.place_for(self._row)
+            if listing.at(place) == self._row:
+                self._place = place
+                self.query_one(RowList).cursor = place
+                self._refresh_header()
+            else:
+                self._go(place)
+        elif listing.note:
+            self._header(None, f"none so far {listing.note}   esc stops")
         else:
-            self._go(0)
+            self._tell(f"No row is {' and '.join(map(str, listing.filter))}.")
+            self._show_all()
 
     def action_back(self) -> None:
         """Stop what is under way; with nothing under way, walk all rows again."""
@@ -551,8 +555,8 @@ class InspectScreen(WorkbenchScreen):
             self._views.focus_tokens()
         elif self._busy("search") or (self._busy("read") and self._listing.narrowed):
             self._stop("read", "search")
-            if self._listing.narrowed:
-                self._listing = replace(self._listing, note="so far")
+            if self._lister is not None and self._listing.narrowed:
+                self._lister.listing = replace(self._listing, note="so far")
             self._tell("Stopped.")
             self._refresh_header()
         elif self._reader is not None and self._reader.found is not None:
@@ -576,8 +580,8 @@ class InspectScreen(WorkbenchScreen):
     # -- the list
 
     def _list(self, listing: Listing) -> None:
-        self._listing = listing
-        if self._reader is not None and self._description is not None:
+        if self._lister is not None and self._reader is not None and self._description is not None:
+            self._lister.listing = listing
             listed = self.query_one(RowList)
             measured = "margin" if self._description.model_kind == "pair" else "labels"
             if listing.order.of_a_run:
@@ -643,54 +647,37 @@ class InspectScreen(WorkbenchScreen):
         if self._views.view is not View.RAW and self._views.find_next(found.query):
             self._refresh_header()
             return
+        there = False
         try:
-            if not found.complete:
-                await self._search_rows(reader, found)
-            elif (place := found.next_place(self._listing.rows, self._place)) is not None:
-                await self._go_to_found(reader, found, place)
+            async for seen in search_on(reader, found, self._listing, self._place):
+                if isinstance(seen, Hit):
+                    there = True
+                    self._go_to(seen)
+                elif there:
+                    self._refresh_header()
+                else:
+                    self._header(None, f"{seen}   esc stops")
         except FetchError as error:
             self._fail(error.failure)
             return
-        if found.complete and found.next_place(self._listing.rows, self._place) is None:
+        if not there:
             elsewhere = f" It is in {len(found.rows):,} rows that are not listed." if found.rows else ""
             self._tell(f"“{visible(found.query.text)}” is nowhere in these rows.{elsewhere}")
             reader.found = None
         self._refresh_header()
 
-    async def _search_rows(self, reader: RowReader, found: Found) -> None:
-        """Search all rows, go to the first that is listed, and search on to count them."""
-        listed = self._listing.rows
-        members = listed if isinstance(listed, range) else frozenset(listed)
-        in_order = self._listing.order is Order.SOURCE and self._listing.row_set is None
-        begin = (self._listing.at(self._place) or 0) + 1
-        there = False
-        async for chunk in reader.search(found, begin):
-            if there or not in_order:
-                self._refresh_header()
-            elif (row := next((row for row in chunk.rows if row in members), None)) is not None:
-                there = True
-                place = self._listing.place_of(row)
-                if place is not None:
-                    await self._go_to_found(reader, found, place)
-            else:
-                words = f"searching for “{visible(found.query.text)}”: {chunk.searched:,} of {chunk.total:,} rows"
-                self._header(None, f"{words}   esc stops")
-        if not there and (place := found.next_place(self._listing.rows, self._place)) is not None:
-            await self._go_to_found(reader, found, place)
-
-    async def _go_to_found(self, reader: RowReader, found: Found, place: int) -> None:
-        row = self._listing.rows[place]
-        samples = await reader.window.get(row)
-        self._at_top = False
-        self._go(place)
-        at = in_samples(found.query, samples)
-        if at is None:
+    def _go_to(self, hit: Hit) -> None:
+        """Show the tokens in which it was found; its row, where it is only in the raw row."""
+        self.action_walk_to(hit.place)
+        if hit.at is None:
             self._tell("It is in the raw row, and not among its tokens: v shows the raw row.")
             return
-        self._item, side, tokens = at
+        item, side, tokens = hit.at
         if self._views.view is View.RAW:
             self.action_view(View.TOKENS)
-        self._show_samples(samples)
+        if item != self._item:
+            self._item = item
+            self._show_samples(hit.samples)
         self._views.go_to(side, tokens)
 
     # -- marks and copies

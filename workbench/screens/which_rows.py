@@ -42,6 +42,7 @@ class WhichRows(ModalScreen[RowFilter | None]):
         & > OptionList {
             width: 72; max-width: 98%; height: auto; max-height: 90%;
             background: $panel; border: round $border; border-title-color: $foreground; padding: 0 1;
+            &:focus { border: round $primary; }
         }
     }
     """

@@ -68,10 +68,9 @@ def row_counts(row: RowView) -> list[tuple[str, str]]:
 
 def _findings(row: RowView) -> Content:
     findings = row.findings
-    if not findings and row.kept:
-        return Content.styled("no findings", FADED)
     if not findings:
-        return Content.styled(visible(row.message or "no findings"), FADED)
+        # Why a row was dropped stands with the row itself.
+        return Content.styled("no findings" if row.kept else "no other findings", FADED)
     parts: list[str | tuple[str, str]] = []
     gravest = sorted(findings, key=lambda finding: list(SEVERITY_MARK).index(finding.severity))
     for finding in gravest:
