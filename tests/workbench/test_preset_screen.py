@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -436,3 +437,15 @@ async def test_the_key_under_the_mouse_is_explained(make_app, pair_preset, opene
         editor = await opened(pilot)
         await pilot.hover(editor, offset=(8, 7))
         assert "sequence_len: whole number" in str(editor.tooltip)
+
+
+async def test_what_is_typed_while_the_preset_is_looked_at_is_kept(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        await pilot.press("#")
+        await settle(pilot, lambda: app.session.text.startswith("#"))
+        editor.insert("x")  # in the editor, and its message not yet heard of
+        app.session = replace(app.session, checked=True)
+        await settle(pilot, lambda: app.session.text.startswith("#x"))
+        assert editor.text.startswith("#x")

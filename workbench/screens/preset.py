@@ -84,6 +84,7 @@ class PresetScreen(WorkbenchScreen):
     def on_mount(self) -> None:
         """Follow the session."""
         self._path: Path | None = None
+        self._typed: str | None = None
         self._columns: dict[str, tuple[str, ...]] = {}
         self._set_panes(self.workbench.state.of("preset").get("panes", "both"))
         self.watch(self.app, "session", self._show_session)
@@ -105,7 +106,7 @@ class PresetScreen(WorkbenchScreen):
             self._path = session.path
             if session.text != editor.text:
                 editor.load_text(session.text)
-        elif session.text != editor.text:
+        elif session.text not in (self._typed, editor.text):  # changed elsewhere; what was typed since is not here yet
             self._replace_text(session.text)
         editor.read_only = session.path is None
         if session.checked:
@@ -115,7 +116,8 @@ class PresetScreen(WorkbenchScreen):
     @on(TextArea.Changed)
     def _edited(self, event: TextArea.Changed) -> None:
         if self._path is not None:
-            self.workbench.edit(event.text_area.text)
+            self._typed = event.text_area.text
+            self.workbench.edit(self._typed)
 
     @on(OptionList.OptionSelected, "CompletionList")
     def _completed(self) -> None:
