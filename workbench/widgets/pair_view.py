@@ -9,7 +9,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.encode.encoding import TokenSequence
+from engine.encode.encoding import NO_TOKEN, TokenSequence
 from engine.inspector.messages import RowView
 from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
@@ -162,4 +162,6 @@ def side_title(name: str, sequence: TokenSequence | None) -> Content:
     title = f"{name} · {count}"
     if 0 <= sequence.pooled < whole:
         title += f" · ▲ reward at {sequence.pooled} {quoted(shown(sequence, sequence.pooled))}"
+    elif sequence.pooled == NO_TOKEN:
+        title += " · ▲ reward from the mean of all"
     return Content(title)

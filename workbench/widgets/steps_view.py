@@ -12,6 +12,7 @@ from engine.inspector.messages import RowView
 from workbench.widgets.pair_view import LEGEND_FROM
 from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
+from workbench.widgets.token_inspector import STEPS
 from workbench.widgets.token_layout import View
 from workbench.widgets.token_legend import TokenLegend, steps_legend
 from workbench.widgets.token_marks import step_labels
@@ -79,7 +80,7 @@ class StepsView(Widget):
 
     def side_of(self, tokens: TokenView) -> str:
         """What a token view shows."""
-        return "steps"
+        return STEPS
 
 
 def steps_title(row: RowView | None) -> Content:

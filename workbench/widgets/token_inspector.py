@@ -3,7 +3,7 @@
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.encode.encoding import MASKED, Part, TokenSequence
+from engine.encode.encoding import MASKED, NO_TOKEN, Part, TokenSequence
 from engine.inspector.messages import RowView
 from workbench.screen_text import visible
 from workbench.widgets.token_layout import quoted, shown
@@ -20,6 +20,10 @@ _ROLES = {
     Part.SEPARATOR: "separator",
     Part.STEP: "step",
 }
+
+
+STEPS = "steps"
+"""What stands for a side where there is one sequence: that of the steps."""
 
 
 class TokenInspector(Static):
@@ -68,7 +72,7 @@ def describe_token(side: str, sequence: TokenSequence | None, token: int, row: R
         ("from", _origin(sequence, token), ""),
         ("in the whole text", f"{sequence.starts[token]:,}-{sequence.ends[token]:,}", ""),
     ]
-    return Content("\n").join([_facts(what), _facts(where), Content.assemble(*_verdict(sequence, token, row))])
+    return Content("\n").join([_facts(what), _facts(where), Content.assemble(*_verdict(side, sequence, token, row))])
 
 
 def bytes_of(sequence: TokenSequence, token: int) -> str:
@@ -103,7 +107,7 @@ def _origin(sequence: TokenSequence, token: int) -> str:
     return f"column {visible(field)}, characters {start:,}-{end:,}"
 
 
-def _verdict(sequence: TokenSequence, token: int, row: RowView | None) -> list[tuple[str, str]]:
+def _verdict(side: str, sequence: TokenSequence, token: int, row: RowView | None) -> list[tuple[str, str]]:
     said: list[tuple[str, str]] = []
     if row is not None and not row.kept:
         said.append((f"the row is dropped ({visible(row.reason or 'without a reason')})", "bold $cut"))
@@ -115,11 +119,12 @@ def _verdict(sequence: TokenSequence, token: int, row: RowView | None) -> list[t
     elif label != MASKED:
         style = {"✓": "$positive", "✗": "$negative"}.get(label_badge(label).text[0], "$foreground")
         said.append((f"label {label_badge(label).text}: the loss is taken here", f"bold {style}"))
-    elif sequence.pooled < 0:
+    elif side == STEPS:
         said.append((f"masked (label {MASKED}): no loss here{_own_label(sequence, token)}", "$quiet"))
-    elif token < sequence.pooled:
-        further = sequence.pooled - token
-        said.append((f"{POOLED} the reward is read {further:,} token{'s' if further > 1 else ''} further on", "$quiet"))
+    elif sequence.pooled == NO_TOKEN:
+        said.append((f"{POOLED} the reward is read from the mean of all tokens", "$quiet"))
+    else:
+        said.append((f"{POOLED} the reward is read {_way(sequence.pooled - token)}", "$quiet"))
     if sequence.special[token]:
         said.append(("special token", "$special"))
     if row is not None and len(row.sequences) == 2 and token < row.shared_prefix:
@@ -127,9 +132,14 @@ def _verdict(sequence: TokenSequence, token: int, row: RowView | None) -> list[t
     return [piece for one in said for piece in (one, ("   ", ""))] or [(" ", "")]
 
 
+def _way(tokens: int) -> str:
+    count = f"{abs(tokens):,} token{'s' if abs(tokens) > 1 else ''}"
+    return f"{count} further on" if tokens > 0 else f"{count} before"
+
+
 def _own_label(sequence: TokenSequence, token: int) -> str:
     """Where the label of a token's step is."""
     step = sequence.steps[token]
     labels = step_labels(sequence) if step >= 0 else {}
     own = next((at for at, label in labels.items() if sequence.steps[at] == step and label != MASKED), None)
-    return f"; the step's label is {own - token:,} tokens further on" if own is not None and own > token else ""
+    return f"; the step's label is {_way(own - token)}" if own is not None and own > token else ""

@@ -114,10 +114,10 @@ def steps_width(sequence: TokenSequence) -> int:
     return len(str(steps)) if steps else 0
 
 
-def line_mark(sequence: TokenSequence, line: Line, shared: int) -> tuple[str, str]:
+def line_mark(sequence: TokenSequence, line: Line, border: int) -> tuple[str, str]:
     """What a line is, as a word and a sign: pooled, diverges, cut, own (of this side, of a step) or shared.
 
-    The first `shared` tokens are those of the other side too.
+    From the token `border` on they are the side's own, or those of the steps.
     """
     kinds = {kind for *_, kind in line.fragments}
     if "pooled" in kinds:
@@ -127,8 +127,7 @@ def line_mark(sequence: TokenSequence, line: Line, shared: int) -> tuple[str, st
     tokens = [token for token, *_ in line.fragments if token != GAP]
     if tokens and not sequence.kept_start <= tokens[0] <= tokens[-1] < sequence.kept_end:
         return "cut", CUT
-    stepwise = bool(tokens) and sequence.pooled < 0
-    if not tokens or tokens[0] < shared or (stepwise and sequence.steps[tokens[0]] < 0):
+    if not tokens or tokens[0] < border:
         return "shared", SHARED
     return "own", OWN
 

@@ -83,7 +83,7 @@ class TokenView(Widget, can_focus=True):
         self.sequence: TokenSequence | None = None
         self.partner: TokenView | None = None
         self._marks: Marks | None = None
-        self._shared = 0
+        self._shared = self._border = 0
         self._own = b""
         self._carriers: frozenset[int] = frozenset()
         self._ruler_width = 0
@@ -109,7 +109,9 @@ class TokenView(Widget, can_focus=True):
         stand beside the labels. The cursor goes to where the reward is read, to the first label, or to the start.
         """
         self.sequence = sequence
-        self._shared = shared_prefix
+        self._shared = self._border = shared_prefix
+        if sequence and not self.side:
+            self._border = next((at for at, step in enumerate(sequence.steps) if step >= 0), len(sequence.ids))
         self._own = b""
         divergence = shared_prefix if diverges else -1
         self._marks = marks_of(sequence, divergence, limit, probabilities) if sequence else None
@@ -351,7 +353,7 @@ class TokenView(Widget, can_focus=True):
 
     def _ruler(self, line: Line) -> Segment:
         assert self.sequence is not None
-        kind, sign = line_mark(self.sequence, line, self._shared)
+        kind, sign = line_mark(self.sequence, line, self._border)
         if kind == "own":
             kind = self.side or "shared"
         return Segment(f"{line.gutter:>{self._ruler_width - 2}}{sign} ", self._palette(f"ruler-{kind}"))
