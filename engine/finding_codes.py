@@ -96,7 +96,7 @@ _TABLE: tuple[Code, ...] = (
         "row",
         "longer than `sequence_len`, and dropped",
         "With `excess_length_strategy: drop` a sample that does not fit is left out of training.",
-        "Raise `sequence_len` to the length that the histogram suggests, or choose to truncate.",
+        "Raise `sequence_len`, or cut instead of dropping: `excess_length_strategy`.",
         "an answer of 900 tokens with `sequence_len: 512`",
     ),
     Code(

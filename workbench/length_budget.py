@@ -1,31 +1,43 @@
-"""What a length limit would keep of a data set, from the histogram of its lengths."""
+"""What a cut at some length would keep, in words: exactly what training would keep, as the check counted it."""
 
-from dataclasses import dataclass
+from bisect import bisect_left
 
-from engine.inspector.check_messages import Lengths
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Shares (0 to 1) of sequences that stay whole and of tokens that stay if longer ones are cut; approximate."""
-
-    whole: float
-    tokens: float
+from engine.inspector.check_messages import KeptAt, LengthBudget
+from engine.words import counted, share
 
 
-def budget_at(lengths: Lengths, limit: int) -> Budget:
-    """What `limit` tokens keep. Within a bin, lengths are taken as evenly spread."""
-    sequences = sum(lengths.counts)
-    if not sequences:
-        return Budget(1.0, 1.0)
-    if limit >= lengths.maximum:
-        return Budget(1.0, 1.0)
-    whole = kept = total = 0.0
-    for low, after, count in zip(lengths.edges, lengths.edges[1:], lengths.counts, strict=False):
-        first, last = max(low, lengths.minimum), min(after - 1, lengths.maximum)
-        share = min(max((limit - first + 1) / max(last - first + 1, 1), 0.0), 1.0)
-        middle = (first + last) / 2
-        whole += count * share
-        kept += count * (share * min(middle, (first + min(last, limit)) / 2) + (1 - share) * limit)
-        total += count * middle
-    return Budget(whole / sequences, min(kept / total, 1.0) if total else 1.0)
+def stop_beside(budget: LengthBudget, cut: int, by: int) -> int:
+    """The length `by` stops away from `cut` among those that were counted, or the outermost one."""
+    stops = [at.sequence_len for at in budget.at]
+    return stops[min(max(bisect_left(stops, cut) + by, 0), len(stops) - 1)]
+
+
+def stop_near(budget: LengthBudget, length: float) -> int:
+    """The counted length that is nearest to `length`."""
+    return min((at.sequence_len for at in budget.at), key=lambda stop: abs(stop - length))
+
+
+def kept_at(budget: LengthBudget, cut: int) -> KeptAt:
+    """What `cut`, one of the lengths that were counted, keeps."""
+    return next(at for at in budget.at if at.sequence_len == cut)
+
+
+def caption(budget: LengthBudget, cut: int, rows: int, *, wide: bool = True) -> str:
+    """What training would keep of `rows` samples with `cut` for `sequence_len`, and what becomes of the others."""
+    at = kept_at(budget, cut)
+    longer, lost = budget.samples - at.whole, budget.samples - at.samples
+    tokens = f"{share(at.tokens / budget.tokens)} of tokens" if budget.tokens else "no tokens"
+    if budget.strategy == "raise":
+        refusal = f"{counted(longer, 'row')} longer: training would not start" if longer else "no row is longer"
+        return f"{refusal} (`excess_length_strategy: raise`)" if wide else refusal
+    kept = f"{counted(at.samples, 'row')} kept"
+    if rows:
+        kept += f" ({share(at.samples / rows)})"
+    if budget.strategy == "drop":
+        return f"{kept}, {tokens}; {lost:,} too long, dropped" if wide else f"{kept}, {tokens}"
+    cut_rows = at.samples - at.whole
+    return (
+        f"{kept}, {tokens}; {cut_rows:,} cut" + (f", {lost:,} lost by it" if lost else "")
+        if wide
+        else (f"{kept}, {cut_rows:,} cut, {tokens}")
+    )

@@ -13,7 +13,6 @@ from engine.encode.encoding import EncodedRow, PairEncoding
 from engine.sample import Conversation, Pair, Sample, Side, Split, Steps
 from engine.words import counted
 
-
 DROPPED_ON_REQUEST = ("duplicate-row", "left-out")
 """Reasons to drop a row that the preset asks for: nothing about the whole is said of such rows."""
 

@@ -78,6 +78,7 @@ def _of_rows(code: str, seen: Occurrences, rows: int, budget: LengthBudget, cost
     severity, what_to_do = seen.severity, advice(code)
     if code in ("too-long", "truncated"):
         message += f"; training does not see {share(cost.get('tokens_lost_share', 0.0))} of the tokens"
+    if code in ("too-long", "truncated", "no-labels"):
         what_to_do = f"{_longer_limits(budget)}{what_to_do}"
     if code == "too-long" and budget.strategy == "raise":
         severity = Severity.ERROR

@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -10,16 +11,22 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 
+from engine.error import EngineError
 from engine.inspector.check_messages import CheckReport, FindingSummary
 from engine.inspector.messages import Failure, PresetText
+from engine.preset.edit import with_number
 from engine.progress import Progress
+from engine.sample import Split
+from engine.words import counted
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.session import RowSet, Session
+from workbench.widgets.facts import Facts
 from workbench.widgets.ledger_view import LedgerView
 from workbench.widgets.length_histogram import LengthHistogram
 from workbench.widgets.notice import Notice
 from workbench.widgets.row_header import SEVERITY_MARK, SEVERITY_STYLE
+from workbench.widgets.verdict import Verdict
 
 
 class FindingList(OptionList):
@@ -45,13 +52,18 @@ class CheckScreen(WorkbenchScreen):
         #phase { width: auto; padding-right: 2; }
         #running ProgressBar { width: 1fr; }
         #running Bar { width: 1fr; }
-        #report { layout: vertical; height: 1fr; }
-        #upper { layout: vertical; height: auto; }
-        #ledger-pane { height: auto; max-height: 6; scrollbar-size-vertical: 1; }
-        #lengths { height: 7; layout: horizontal; }
+        #report { height: 1fr; }
+        #scroll { height: 1fr; scrollbar-size-vertical: 1; }
+        #upper, #lower { layout: vertical; height: auto; }
+        LedgerView { max-height: 5; }
+        #lengths { height: 5; layout: vertical; }
+        #lengths > .-further { display: none; }
+        #found { height: auto; }
+        Facts { height: auto; margin-top: 1; }
         .rule { height: 1; color: $quiet; padding: 0 1; background: $panel; text-style: bold; }
         FindingList {
-            height: 1fr; min-height: 3; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1;
+            height: auto; min-height: 3; max-height: 8;
+            border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1;
             text-wrap: nowrap; text-overflow: ellipsis;
             &:focus { border: none; background-tint: transparent; }
             & > .option-list--option-highlighted { background: $surface-lighten-1; }
@@ -59,37 +71,51 @@ class CheckScreen(WorkbenchScreen):
                 background: $primary 25%; color: $foreground; text-style: none;
             }
         }
-        #advice { height: auto; max-height: 5; padding: 0 1; background: $panel; }
-        &.-wide #upper { layout: horizontal; height: 50%; }
-        &.-wide #ledger-pane { width: 56; height: 1fr; max-height: 100%; }
-        &.-wide #lengths { width: 1fr; height: 1fr; layout: vertical; }
+        Verdict { max-height: 3; }
+        #advice { height: auto; max-height: 3; padding: 0 1; background: $panel; }
+        &.-wide #advice { max-height: 4; }
+        &.-wide #scroll { overflow-y: hidden; }
+        &.-wide #upper { layout: horizontal; height: 45%; }
+        &.-wide #lower { layout: horizontal; height: 1fr; }
+        &.-wide LedgerView { width: 52; height: 1fr; max-height: 100%; }
+        &.-wide #lengths { width: 1fr; height: 1fr; }
+        &.-wide #lengths > LengthHistogram { height: 3fr; }
+        &.-wide #lengths > .-further { display: block; height: 2fr; }
+        &.-wide #found { width: 1fr; height: 1fr; }
+        &.-wide FindingList { height: 1fr; max-height: 100%; }
+        &.-wide Facts { width: 50; height: 1fr; margin-top: 0; background: $panel 50%; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run", "Check again", tooltip="Read and check every row again", id="check.run"),
-        Binding("escape", "cancel", "Stop", tooltip="Stop checking", show=False, id="check.cancel"),
-    ]
+        Binding("escape", "cancel", "Stop", tooltip="Stop checking; what was found so far stays", show=False,
+                id="check.cancel"),
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self._checked: PresetText | None = None
         self._reported: str | None = None
-        self._findings: tuple[FindingSummary, ...] = ()
+        self._report: CheckReport | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Progress; ledger and lengths; findings; advice."""
+        """Progress; what it comes to; ledger and lengths; findings, what to do, and what was measured."""
         with Horizontal(id="running"):
             yield Static(id="phase")
             yield ProgressBar(show_eta=True)
         with ContentSwitcher(initial="notice"):
             yield Notice(id="notice")
             with Vertical(id="report"):
-                with Vertical(id="upper"):
-                    with VerticalScroll(id="ledger-pane"):
-                        yield LedgerView()
-                    yield Vertical(id="lengths")
-                yield Static("Findings", classes="rule", id="findings-title")
-                yield FindingList(id="findings")
+                with VerticalScroll(id="scroll", can_focus=False):
+                    yield Verdict()
+                    with Vertical(id="upper"):
+                        yield LedgerView(id="ledger")
+                        yield Vertical(id="lengths")
+                    with Vertical(id="lower"):
+                        with Vertical(id="found"):
+                            yield Static("Findings", classes="rule", id="findings-title")
+                            yield FindingList(id="findings")
+                        yield Facts()
                 yield Static(id="advice")
 
     def on_mount(self) -> None:
@@ -164,48 +190,109 @@ class CheckScreen(WorkbenchScreen):
     # -- the report
 
     async def show_report(self, report: CheckReport) -> None:
-        """Show a finished check."""
-        self._findings = report.findings
+        """Show a check's report, complete or so far."""
+        self._report = report
+        self.query_one(Verdict).show(report)
         self.query_one(LedgerView).show(report)
-        lengths = self.query_one("#lengths")
-        await lengths.remove_children()
-        await lengths.mount(
-            *[LengthHistogram(name, one) for name, one in report.lengths.items() if sum(one.counts)][:3]
-        )
+        self.query_one(Facts).show(report)
+        await self._show_lengths(report)
+        self._show_findings(report)
+        self.query_one(ContentSwitcher).current = "report"
+        if report.findings and self.focused is None:
+            self.query_one(FindingList).focus()
+
+    async def _show_lengths(self, report: CheckReport) -> None:
+        """The lengths that `sequence_len` decides by, with the cut where it stood; the others where there is room."""
+        pane = self.query_one("#lengths")
+        cut = next((old.cut for old in self.query(LengthHistogram) if old.can_focus), 0)
+        main = next((name for name in ("longer", "sequence") if name in report.lengths), None)
+        had_focus = isinstance(self.focused, LengthHistogram)
+        shown = []
+        for name, lengths in report.lengths.items():
+            budget = report.budget if name == main else None
+            shown.append(LengthHistogram(name, lengths, budget, report.rows))
+            shown[-1].set_class(name != main, "-further")
+        if report.budget and cut in {at.sequence_len for at in report.budget.at}:
+            for histogram in shown:
+                histogram.cut = cut if histogram.lengths.limit else 0
+        async with self.batch():
+            await pane.remove_children()
+            await pane.mount(*shown)
+        if had_focus and shown:
+            shown[0].focus()
+
+    def _show_findings(self, report: CheckReport) -> None:
         findings = self.query_one(FindingList)
+        at = findings.highlighted
         findings.clear_options()
         findings.add_options([Option(_finding_line(finding)) for finding in report.findings])
-        count = len(report.findings)
-        title = f"{count} kind{'' if count == 1 else 's'} of findings" if count else "No findings: every check passed."
+        title = f"{counted(len(report.findings), 'kind')} of findings"
+        if not report.findings:
+            title = "No findings: every check passed." if report.complete else "No findings so far."
         self.query_one("#findings-title", Static).update(Content(title))
-        self.query_one(ContentSwitcher).current = "report"
-        self.query_one("#advice").display = bool(count)
-        if count:
-            findings.highlighted = 0
-            if self.focused is None:
-                findings.focus()
+        self.query_one("#advice").display = bool(report.findings)
+        if report.findings:
+            findings.highlighted = min(at or 0, len(report.findings) - 1)
 
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+    @on(OptionList.OptionHighlighted, "#findings")
+    def _advise(self, event: OptionList.OptionHighlighted) -> None:
         """Say what to do about the finding under the cursor."""
-        finding = self._findings[event.option_index]
+        assert self._report is not None
+        finding = self._report.findings[event.option_index]
         lines = [Content(visible(finding.message)), Content.assemble(("→ ", "$primary"), visible(finding.advice))]
         self.query_one("#advice", Static).update(Content("\n").join(lines))
 
-    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    @on(OptionList.OptionSelected, "#findings")
+    async def _inspect_finding(self, event: OptionList.OptionSelected) -> None:
         """Inspect the finding's rows."""
-        finding = self._findings[event.option_index]
-        if not finding.rows:
+        assert self._report is not None
+        finding = self._report.findings[event.option_index]
+        if finding.rows or finding.eval_rows:
+            split: Split = "train" if finding.rows else "eval"
+            await self._inspect(finding.code, finding.rows or finding.eval_rows, split)
+            if finding.rows and finding.eval_rows:
+                self.notify(f"{counted(len(finding.eval_rows), 'more row')} of eval: s goes there.", markup=False)
+        else:
             self.notify("This finding is about the data set as a whole, not about single rows.", markup=False)
-            return
-        first = f"the first {len(finding.rows)} of " if finding.count > len(finding.rows) else ""
-        why = f"{finding.code} ({first}{finding.count:,})"
-        await self.workbench.show_rows(RowSet(finding.rows, why))
+
+    @on(OptionList.OptionSelected, "#ledger")
+    async def _inspect_dropped(self, event: OptionList.OptionSelected) -> None:
+        """Inspect the rows that were dropped for a reason."""
+        fate = self.query_one(LedgerView).fate
+        if self._report is not None and fate is not None:
+            rows = self._report.dropped_rows[fate.split][fate.reason]
+            await self._inspect(f"dropped: {fate.reason}", rows, fate.split)
+
+    async def _inspect(self, why: str, rows: tuple[tuple[int, int], ...], split: Split) -> None:
+        await self.workbench.show_rows(RowSet(rows, why, split))
+
+    # -- the cut line
 
     def on_length_histogram_moved(self, event: LengthHistogram.Moved) -> None:
         """All sides are cut at the same length."""
         for histogram in self.query(LengthHistogram):
             if histogram.lengths.limit:
                 histogram.cut = event.cut
+
+    def on_length_histogram_taken(self, event: LengthHistogram.Taken) -> None:
+        """Write the cut into the preset's text, as an edit that the Preset screen can undo."""
+        session = self.workbench.session
+        if not session.valid:
+            self.notify("The preset has errors: press 2 to mend it first.", severity="warning", markup=False)
+            return
+        try:
+            text = with_number(session.text, "sequence_len", event.cut)
+        except EngineError as error:
+            self.workbench.report_exception(error)
+            return
+        if text == session.text:
+            self.notify(f"The preset says so already: sequence_len: {event.cut}.", markup=False)
+            return
+        self.workbench.edit(text)
+        self.notify(
+            f"sequence_len: {event.cut} is in the preset, unsaved: 2 goes there, ctrl+z undoes it, ctrl+s saves.",
+            markup=False,
+        )
 
 
 def _finding_line(finding: FindingSummary) -> Content:

@@ -1,66 +1,97 @@
 """The ledger: how many rows came in, how many reach training, and where each of the others went."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 from engine.inspector.check_messages import CheckReport
+from engine.sample import Split
+from engine.words import share
 from workbench.screen_text import visible
-from workbench.widgets.length_histogram import percent
 
-_BAR = 24
-_STATISTICS = {
-    "length_baseline": "always choosing the longer answer is right in",
-    "positive_rate": "steps labelled right",
-    "majority_baseline": "always guessing the majority label is right in",
-    "soft_share": "soft labels",
-    "cut_share": "rows cut",
-    "too_long_share": "rows dropped as too long",
-    "tokens_lost_share": "tokens lost to the length limit",
-    "margin_share": "rows with a margin",
-}
+_BAR = 16
 
 
-class LedgerView(Static):
-    """Train and eval ledgers with bars, what was measured, and the training set's digest."""
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """A line of the ledger that has rows behind it: those of a split that were dropped for a reason."""
 
+    split: Split
+    reason: str
+
+
+class LedgerView(OptionList):
+    """Train and eval ledgers with bars. A reason can be chosen, to look at its rows."""
+
+    BINDING_GROUP_TITLE = "Ledger"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Show rows", tooltip="Inspect the rows that are dropped for this reason",
+                id="check.dropped"),
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+    ]  # fmt: skip
     DEFAULT_CSS = """
-    LedgerView { height: auto; padding: 0 1; }
+    LedgerView {
+        height: auto; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1;
+        text-wrap: nowrap; text-overflow: ellipsis;
+        &:focus { border: none; background-tint: transparent; }
+        & > .option-list--option-disabled { color: $foreground; }
+        & > .option-list--option-highlighted { background: transparent; }
+        &:focus > .option-list--option-highlighted { background: $primary 25%; color: $foreground; text-style: none; }
+    }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._fates: list[Fate | None] = []
+
     def show(self, report: CheckReport) -> None:
-        """Show a report's ledger and statistics."""
+        """Show a report's ledger."""
         width = len(f"{max(report.rows, report.eval_rows):,}")
-        lines = ledger_lines("train", report.rows, report.kept, report.dropped, width)
+        chosen = self.fate
+        self.clear_options()
+        self._fates = []
+        self._add("train", report.rows, report.kept, report.dropped, width)
         if report.eval_rows:
-            lines += ledger_lines("eval", report.eval_rows, report.eval_kept, report.eval_dropped, width)
-        else:
-            lines.append(Content.styled("eval   no rows are set aside for evaluation", "$quiet"))
-        for name, value in report.statistics.items():
-            if words := _STATISTICS.get(name):
-                lines.append(Content.assemble((f"{words} ", "$quiet"), percent(value)))
-        lines.append(Content.assemble(("digest of the training set ", "$quiet"), report.digest[:16]))
-        self.update(Content("\n").join(lines))
+            self._add("eval", report.eval_rows, report.eval_kept, report.eval_dropped, width)
+        elif report.complete:
+            self._line(Content.styled(" eval   no rows are set aside for evaluation", "$quiet"), None)
+        of_reason = [place for place, fate in enumerate(self._fates) if fate is not None]
+        if of_reason:
+            self.highlighted = next((place for place in of_reason if self._fates[place] == chosen), of_reason[0])
+        self.can_focus = bool(of_reason)
+
+    @property
+    def fate(self) -> Fate | None:
+        """What the highlighted line is about; None where nothing is dropped."""
+        return None if self.highlighted is None else self._fates[self.highlighted]
+
+    def _add(self, split: Split, rows: int, kept: int, dropped: Mapping[str, int], width: int) -> None:
+        self._line(Content.assemble((f" {split:<6} ", "bold"), (f"{rows:>{width},}", "bold"), " rows"), None)
+        self._line(
+            _counted("✓", kept, rows, "reach training" if split == "train" else "kept", width=width, style="$success"),
+            None,
+        )
+        for reason, count in dropped.items():
+            self._line(_counted("✗", count, rows, visible(reason), width=width, style="$error"), Fate(split, reason))
+
+    def _line(self, line: Content, fate: Fate | None) -> None:
+        self._fates.append(fate)
+        self.add_option(Option(line, disabled=fate is None))
 
 
-def ledger_lines(split: str, rows: int, kept: int, dropped: Mapping[str, int], width: int) -> list[Content]:
-    """One split's ledger: rows and kept, then a line for each reason; counts are `width` cells wide."""
-    lines = [
-        Content.assemble((f"{split:<6} ", "bold"), (f"{rows:>{width},}", "bold"), " rows"),
-        _line("✓", kept, rows, width, "kept", style="$success"),
-    ]
-    lines += [_line("✗", count, rows, width, visible(reason), style="$error") for reason, count in dropped.items()]
-    return lines
-
-
-def _line(mark: str, count: int, rows: int, width: int, what: str, *, style: str) -> Content:
-    share = count / rows if rows else 0.0
-    filled = max(round(share * _BAR), 1) if count else 0
+def _counted(mark: str, count: int, rows: int, what: str, *, width: int, style: str) -> Content:
+    part = count / rows if rows else 0.0
+    filled = max(round(part * _BAR), 1) if count else 0
     return Content.assemble(
-        (f"     {mark} ", style),
+        (f"      {mark} ", style),
         f"{count:>{width},} ",
-        (f"{percent(share):>7} ", "$quiet"),
+        (f"{share(part):>6} ", "$quiet"),
         ("█" * filled, style),
         ("░" * (_BAR - filled), "$quiet"),
         f" {what}",

@@ -1,6 +1,6 @@
 """A histogram of lengths with the line at which sequences are cut; the line can be moved to see what it would keep."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,18 +12,26 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.inspector.check_messages import Lengths
-from workbench.length_budget import budget_at
+from engine.inspector.check_messages import LengthBudget, Lengths
+from workbench.length_budget import caption, stop_beside, stop_near
 from workbench.widgets.component_palette import Palette
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-_TEXT_LINES = 3
-NARROW = 56
-"""Columns below which only the most telling numbers are written."""
+NARROW, WORDY = 64, 88
+"""Columns below which only the most telling numbers are written above, and below the bars."""
+NAMES = {
+    "longer": "longer side of each pair",
+    "sequence": "sequence",
+    "steps": "steps a row",
+    "step": "tokens a step",
+}
 
 
-class LengthHistogram(Widget, can_focus=True):
-    """Title, bars, axis, and what the cut keeps. `cut` is in tokens, 0 where there is none."""
+class LengthHistogram(Widget):
+    """Title, bars, axis. `cut` is in tokens, 0 where there is none.
+
+    With a `budget` of `rows` samples the cut can be moved, and a line below says what training would keep.
+    """
 
     BINDING_GROUP_TITLE = "Length histogram"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -33,10 +41,10 @@ class LengthHistogram(Widget, can_focus=True):
     LengthHistogram {
         height: 1fr;
         width: 1fr;
-        min-height: 5;
+        min-height: 4;
         padding: 0 1;
         & > .lengths--title { color: $foreground; text-style: bold; }
-        &:focus > .lengths--title { color: $primary; text-style: bold underline; }
+        &:focus > .lengths--title { color: $primary; text-style: bold reverse; }
         & > .lengths--faded { color: $quiet; }
         & > .lengths--text { color: $foreground; }
         & > .lengths--bar { color: $primary; }
@@ -51,8 +59,12 @@ class LengthHistogram(Widget, can_focus=True):
                 key_display="←"),
         Binding("right,l", "move(1)", "Cut higher", tooltip="What a larger sequence_len would keep",
                 id="lengths.higher", key_display="→"),
+        Binding("home", "move(-1000)", "Lowest", tooltip="The least that was counted", show=False, id="lengths.lowest"),
+        Binding("end", "move(1000)", "Keep all", tooltip="The length of the longest", show=False, id="lengths.highest"),
         Binding("backspace,delete", "reset", "As preset", tooltip="Back to the preset's sequence_len",
                 id="lengths.reset"),
+        Binding("w,enter", "take", "Write to preset", tooltip="Make this the preset's sequence_len, unsaved",
+                id="lengths.take", key_display="w"),
     ]  # fmt: skip
 
     cut: reactive[int] = reactive(0)
@@ -63,34 +75,44 @@ class LengthHistogram(Widget, can_focus=True):
 
         cut: int
 
-    def __init__(self, name: str, lengths: Lengths) -> None:
+    @dataclass
+    class Taken(Message):
+        """The cut shall be the preset's `sequence_len`."""
+
+        cut: int
+
+    def __init__(self, name: str, lengths: Lengths, budget: LengthBudget | None = None, rows: int = 0) -> None:
         super().__init__(name=name)
         self.lengths = lengths
+        self.can_focus = budget is not None
+        self._budget = budget
+        self._rows = rows
         self.set_reactive(LengthHistogram.cut, lengths.limit)
         self._palette = Palette(self)
 
     def action_move(self, by: int) -> None:
-        """Move the cut to the next edge of the histogram."""
-        lengths = self.lengths
-        if not lengths.limit:
-            return
-        edges = [*lengths.edges[1:-1], lengths.maximum]
-        at = bisect_right(edges, self.cut) if by > 0 else bisect_left(edges, self.cut) - 1
-        if 0 <= at < len(edges):
-            self.post_message(self.Moved(edges[at]))
+        """Move the cut by some of the lengths that were counted."""
+        if self._budget is not None and (stop := stop_beside(self._budget, self.cut, by)) != self.cut:
+            self.post_message(self.Moved(stop))
 
     def action_reset(self) -> None:
         """Put the cut back where the preset has it."""
-        if self.lengths.limit:
-            self.post_message(self.Moved(self.lengths.limit))
+        self.post_message(self.Moved(self.lengths.limit))
+
+    def action_take(self) -> None:
+        """Ask for the cut to be written into the preset."""
+        if self._budget is not None:
+            self.post_message(self.Taken(self.cut))
 
     def on_click(self, event: events.Click) -> None:
         """Put the cut where the pointer is."""
         at = event.get_content_offset(self)
-        if at is not None and self.lengths.limit:
+        if at is not None and self._budget is not None:
             edges, bounds = self.lengths.edges, self._bounds()
             which = min(max(bisect_right(bounds, at.x) - 1, 0), len(edges) - 2)
-            self.post_message(self.Moved(edges[which + 1]))
+            inside = (at.x - bounds[which] + 0.5) / (bounds[which + 1] - bounds[which])
+            length = edges[which] + inside * (edges[which + 1] - edges[which])
+            self.post_message(self.Moved(stop_near(self._budget, length)))
 
     def notify_style_update(self) -> None:
         """The theme changed: all colours are worked out again."""
@@ -100,7 +122,7 @@ class LengthHistogram(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
         width, height = self.size.width, self.size.height
-        bars = max(height - _TEXT_LINES, 1)
+        bars = max(height - 2 - bool(self._budget), 1)
         if y == 0:
             segments = self._title()
         elif y <= bars:
@@ -108,21 +130,22 @@ class LengthHistogram(Widget, can_focus=True):
         elif y == bars + 1:
             segments = [Segment(self._axis(width), self._palette("lengths--faded"))]
         else:
-            segments = self._budget() if y == bars + 2 else []
+            segments = self._caption() if y == bars + 2 else []
         return Strip(segments).extend_cell_length(width, self._palette()).crop(0, width)
 
     def _title(self) -> list[Segment]:
         lengths = self.lengths
         facts = f"median {lengths.median:,}  95 % ≤ {lengths.p95:,}  longest {lengths.maximum:,}"
         unit = "steps" if self.name == "steps" else "tokens"
-        total = f"  {lengths.tokens:,} {unit}"
-        name = {"steps": "steps a row", "step": "tokens a step"}.get(self.name or "", f"{self.name} tokens")
+        name = NAMES.get(self.name or "", self.name or "")
         if self.size.width < NARROW:
-            name, total = name.removesuffix(" tokens"), ""
+            name = name.removesuffix(" of each pair")
             facts = f"95 % ≤ {lengths.p95:,}  longest {lengths.maximum:,}"
+        else:
+            facts += f" {unit}  {lengths.tokens:,} in all"
         return [
             Segment(f"{name}  ", self._palette("lengths--title")),
-            Segment(facts + total, self._palette("lengths--faded")),
+            Segment(facts, self._palette("lengths--faded")),
         ]
 
     def _bounds(self) -> list[int]:
@@ -131,22 +154,34 @@ class LengthHistogram(Widget, can_focus=True):
         width = max(self.size.width, bins)
         return [which * width // bins for which in range(bins + 1)]
 
+    def _line_at(self) -> int:
+        """The cell of the cut line, -1 where there is none in sight: what is left of it fits."""
+        edges, bounds = self.lengths.edges, self._bounds()
+        if not self.cut or not edges[0] <= self.cut < edges[-1]:
+            return -1
+        which = bisect_right(edges, self.cut) - 1
+        part = (self.cut - edges[which]) / (edges[which + 1] - edges[which])
+        return bounds[which] + int(part * (bounds[which + 1] - bounds[which]))
+
     def _bars(self, level: int, bars: int) -> list[Segment]:
         highest = max(self.lengths.counts, default=0) or 1
-        bounds, edges = self._bounds(), self.lengths.edges
-        colour = self.name if self.name in ("chosen", "rejected") else "bar"
+        bounds, line = self._bounds(), self._line_at()
+        under = self._palette(f"lengths--{self.name if self.name in ('chosen', 'rejected') else 'bar'}")
+        beyond = self._palette("lengths--over")
+        all_beyond = bool(self.cut) and self.cut < self.lengths.edges[0]
         segments = []
         for which, count in enumerate(self.lengths.counts):
-            cells = bounds[which + 1] - bounds[which]
+            first, after = bounds[which], bounds[which + 1]
             # A bin with anything in it is never drawn as empty.
             eighths = max(round(count / highest * bars * 8), 1) if count else 0
             block = _EIGHTHS[min(max(eighths - level * 8, 0), 8)]
-            over = bool(self.cut) and edges[which] > self.cut
-            line = bool(self.cut) and edges[which] <= self.cut < edges[which + 1]
-            style = self._palette("lengths--over" if over else f"lengths--{colour}")
-            segments.append(Segment(block * (cells - line), style))
-            if line:
+            if first <= line < after:
+                segments.append(Segment(block * (line - first), under))
                 segments.append(Segment("│", self._palette("lengths--line")))
+                segments.append(Segment(block * (after - line - 1), beyond))
+            else:
+                over = all_beyond or (line >= 0 and first > line)
+                segments.append(Segment(block * (after - first), beyond if over else under))
         return segments
 
     def _axis(self, width: int) -> str:
@@ -161,26 +196,13 @@ class LengthHistogram(Widget, can_focus=True):
                 free = at + len(label) + 4
         return "".join(axis)
 
-    def _budget(self) -> list[Segment]:
-        if not self.cut:
+    def _caption(self) -> list[Segment]:
+        if self._budget is None or not self.cut:
             return []
-        budget = budget_at(self.lengths, self.cut)
-        preset = self.lengths.limit
-        narrow = self.size.width < NARROW
-        name = "" if narrow else " sequence_len" if self.cut == preset else f" instead of {preset:,}"
+        preset, wide = self._budget.limit, self.size.width >= WORDY
+        name = " sequence_len: " if self.cut == preset else f" for {preset:,}: "
         return [
             Segment(f"│ {self.cut:,}", self._palette("lengths--line")),
-            Segment(f"{name}: ", self._palette("lengths--faded")),
-            Segment(f"≈{percent(budget.whole)} whole, ", self._palette("lengths--text")),
-            Segment(f"≈{percent(budget.tokens)} {'' if narrow else 'of '}tokens", self._palette("lengths--text")),
+            Segment(name, self._palette("lengths--faded")),
+            Segment(caption(self._budget, self.cut, self._rows, wide=wide), self._palette("lengths--text")),
         ]
-
-
-def percent(share: float) -> str:
-    """A share in per cent, one decimal, never rounded up to all or down to nothing."""
-    value = share * 100
-    if 0 < value < 0.1:
-        return "<0.1 %"
-    if 99.9 < value < 100:
-        return ">99.9 %"
-    return f"{value:.1f} %" if value % 1 else f"{value:.0f} %"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from engine.encode.encoding import MASKED, Part, TokenSequence
-from engine.inspector.check_messages import CheckReport, FindingSummary, Lengths
+from engine.inspector.check_messages import CheckReport, FindingSummary, KeptAt, LengthBudget, Lengths
 from engine.inspector.messages import (
     Description,
     FindingView,
@@ -19,6 +19,7 @@ from engine.inspector.messages import (
 )
 from engine.inspector.row_messages import NO_TOKENS, Done, Located, RowsFound, RowSummaries
 from engine.progress import Progress
+from engine.runs.manifest import Manifest, write_manifest
 from workbench.app import WorkbenchApp
 
 TOKEN = re.compile(r"<[a-z_]+>| ?\w{1,6}|\n| ?[^\w\s]|\s|.", re.DOTALL)
@@ -176,6 +177,16 @@ def lengths_of(limit=512):
     return Lengths(edges, (10,) * 10, 0, 500, 950, 999, 50_000, limit)
 
 
+BUDGET = LengthBudget(
+    strategy="drop",
+    limit=512,
+    samples=55,
+    tokens=49_500,
+    at=tuple(
+        KeptAt(at, kept, kept, kept * 900)
+        for at, kept in ((300, 20), (400, 40), (512, 54), (600, 55), (700, 55), (999, 55))
+    ),
+)
 REPORT = CheckReport(
     rows=60,
     kept=54,
@@ -187,11 +198,14 @@ REPORT = CheckReport(
         ),
         FindingSummary("length-shortcut", "warning", 0, (), "the longer answer wins 71 % of the pairs", "Balance it."),
     ),
-    lengths={"chosen": lengths_of(), "rejected": lengths_of()},
+    lengths={"longer": lengths_of(), "chosen": lengths_of(), "rejected": lengths_of()},
     statistics={"length_baseline": 0.71},
     eval_rows=4,
     eval_kept=4,
+    budget=BUDGET,
+    dropped_rows={"train": {"missing-field": ((0, 5), (0, 16), (0, 27)), "too-long": ((0, 9),)}, "eval": {}},
 )
+PARTIAL = replace(REPORT, rows=20, kept=18, dropped={"missing-field": 2}, digest="", complete=False, planned=64)
 
 
 class StandIn:
@@ -224,6 +238,7 @@ class StandIn:
                     ("input",),
                     "bradley_terry.chat_template",
                     "`type` says so",
+                    fingerprint="0123abcd",
                 ),
             ),
             TokenizerDescription("google/gemma-2-2b", 256_000, "<bos>", "<eos>", "<pad>", "gemma"),
@@ -262,6 +277,7 @@ class StandIn:
     async def check(self, preset):
         self.checks += 1
         yield Progress("checking train rows", 20, 60)
+        yield PARTIAL
         await self.gate.wait()
         yield self.failure or REPORT
 
@@ -328,3 +344,22 @@ def make_pair():
 def summarise():
     """Rows in short, as the inspector says them: (rows, position of the first, number of all)."""
     return summaries_of
+
+
+@pytest.fixture
+def make_run(tmp_path, monkeypatch):
+    """Makes runs of pairs that say what they made of rows: (name, the digest of what it trained on, losses by row)."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(name, digest, losses):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        write_manifest(folder, Manifest(name=name, created=len(losses), digest=digest))
+        visits = {
+            "v": 1, "kind": "visits", "split": "train", "steps": [1], "epochs": [0.5], "counts": [len(losses)],
+            "dataset": 0, "row": list(losses), "item": 0, "loss": list(losses.values()),
+            "margin": [-loss for loss in losses.values()],
+        }  # fmt: skip
+        (folder / "rows.jsonl").write_text(json.dumps(visits) + "\n")
+
+    return make
