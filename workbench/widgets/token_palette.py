@@ -42,7 +42,7 @@ def _badge(ground: str, tint: float = 1.0) -> Ink:
 
 
 INKS: Mapping[str, Ink] = {
-    "template": Ink("foreground", 0.68),
+    "template": Ink("foreground", 0.76),
     "system": Ink("secondary", plain="italic"),
     "user": Ink("foreground"),
     "prompt": Ink("foreground"),
@@ -53,7 +53,7 @@ INKS: Mapping[str, Ink] = {
     "separator": Ink("special"),
     "shade": Ink(ground="foreground", tint=0.1, plain="underline"),
     "special": Ink("special", always="italic"),
-    "shared": Ink(fade=0.66, plain="dim"),
+    "shared": Ink(fade=0.72, plain="dim"),
     "own-chosen": Ink(ground="chosen", tint=0.26, plain="bold"),
     "own-rejected": Ink(ground="rejected", tint=0.26, plain="bold"),
     "masked": Ink(fade=0.72, plain="dim"),
@@ -155,7 +155,7 @@ def mixed(
     In sixteen colours a hue is taken as it is, since half tones would round to anything; in none there is only what
     the terminal writes with.
     """
-    ground, text, fade = background, foreground, 1.0
+    ground, text, fade, faintest = background, foreground, 1.0, _FAINTEST
     attributes = Style()
     for ink in inks:
         attributes += Style.parse(ink.always)
@@ -168,15 +168,16 @@ def mixed(
         if hue and depth is not Depth.NONE:
             text = _hue(hue, variables, background, foreground)
         fade *= ink.fade
+        faintest = min(faintest, ink.fade)
     if depth is Depth.FULL:
-        text = ground.blend(text, text.a * max(fade, _FAINTEST), alpha=1.0)
+        text = ground.blend(text, text.a * max(fade, faintest), alpha=1.0)
     elif fade < 1:
         attributes += Style(dim=True)
     return Style(color=text.rich_color, bgcolor=ground.rich_color) + attributes
 
 
-_FAINTEST = 0.42
-"""However many kinds fade a text, so much of it is left."""
+_FAINTEST = 0.68
+"""However many kinds fade a text together, so much of it is left: it can still be read."""
 
 
 def _hue(name: str, variables: Mapping[str, str], background: Color, foreground: Color) -> Color:
