@@ -216,6 +216,7 @@ def train_ours(rows: list[dict[str, Any]], folder: Path, options: argparse.Names
     from transformers import AutoTokenizer
 
     from engine.batch.pack import PackCollator
+    from engine.cost.plan import plan
     from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
     from engine.model.load import load_model
     from engine.model.packing import choose_packing
@@ -223,7 +224,7 @@ def train_ours(rows: list[dict[str, Any]], folder: Path, options: argparse.Names
     from engine.objective.choose import Objective
     from engine.preset.schema import Preset
     from engine.sample import SampleId
-    from engine.trainer.arguments import plan, training_arguments
+    from engine.trainer.arguments import training_arguments
     from engine.trainer.train import RewardTrainer
 
     def encode(row: dict[str, Any]) -> PairEncoding | StepsEncoding:

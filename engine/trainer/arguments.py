@@ -2,32 +2,15 @@
 
 import importlib.util
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainingArguments
 
+from engine.cost.plan import Plan
 from engine.model.precision import Precision
 from engine.preset.schema import Preset
 from engine.trainer.error import TrainingError
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long a training is: micro-batches of a process in an epoch, optimizer steps in an epoch and in all."""
-
-    micro_batches: int
-    steps_per_epoch: int
-    steps: int
-
-
-def plan(preset: Preset, rows: int, processes: int) -> Plan:
-    """The plan for a training set of `rows` rows on that many processes."""
-    micro_batches = math.ceil(rows / (preset.micro_batch_size * processes))
-    steps_per_epoch = max(1, math.ceil(micro_batches / preset.gradient_accumulation_steps))
-    steps = preset.max_steps or math.ceil(steps_per_epoch * preset.num_epochs)
-    return Plan(micro_batches, steps_per_epoch, steps)
 
 
 def training_arguments(preset: Preset, run_dir: Path, planned: Plan, precision: Precision) -> TrainingArguments:
@@ -87,6 +70,7 @@ def training_arguments(preset: Preset, run_dir: Path, planned: Plan, precision: 
         "fsdp": " ".join(preset.fsdp) or None,
         "fsdp_config": preset.fsdp_config or None,
         "run_name": preset.wandb_name or run_dir.name,
+        "project": preset.trackio_project_name or "rm-workbench",
         "hub_model_id": preset.hub_model_id,
         "push_to_hub": True if preset.hub_model_id else None,
     }
@@ -142,7 +126,6 @@ def tracker_environment(preset: Preset, run_dir: Path) -> dict[str, str]:
         "WANDB_LOG_MODEL": preset.wandb_log_model,
         "WANDB_DIR": str(run_dir) if preset.wandb_project else None,
         "TENSORBOARD_LOGGING_DIR": str(run_dir / "tensorboard") if preset.use_tensorboard else None,
-        "TRACKIO_PROJECT": preset.trackio_project_name,
     }
     return {name: value for name, value in values.items() if value is not None}
 

@@ -14,6 +14,7 @@ from engine.batch.budget import TokenBudget
 from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
+from engine.cost.plan import plan
 from engine.encode.encoding import EncodedRow
 from engine.encode.kept import EncodedSet
 from engine.events.schema import End, FindingEvent, PhaseEvent, Start
@@ -32,7 +33,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
 from engine.runs.versions import versions
 from engine.sample import SampleId
-from engine.trainer.arguments import plan, tracker_environment, trackers, training_arguments
+from engine.trainer.arguments import tracker_environment, trackers, training_arguments
 from engine.trainer.checkpoint import Checkpoints, origin_of, refuse_other
 from engine.trainer.metrics import length_baseline
 from engine.trainer.report import Report, Tell

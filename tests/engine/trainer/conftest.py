@@ -118,10 +118,11 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
 
     from engine.batch.budget import TokenBudget
     from engine.batch.pad import PadCollator
+    from engine.cost.plan import plan
     from engine.model.load import load_model
     from engine.model.precision import choose_precision
     from engine.objective.choose import choose_objective
-    from engine.trainer.arguments import plan, training_arguments
+    from engine.trainer.arguments import training_arguments
     from engine.trainer.train import RewardTrainer
 
     def make(kind="pair", *, rows=None, eval_rows=None, callbacks=(), run="run", collate=None, tell=print, **values):

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from engine.cost.plan import plan
 from engine.model.precision import Precision
-from engine.trainer.arguments import logging_steps, plan, trackers, training_arguments, warmup_steps
+from engine.trainer.arguments import logging_steps, trackers, training_arguments, warmup_steps
 from engine.trainer.error import TrainingError
 
 FP32 = Precision("cpu", torch.float32, "no")

@@ -1,0 +1,93 @@
+"""What a training will cost: steps, tokens with and without padding, and memory by part."""
+
+from dataclasses import dataclass
+
+from engine.cost.counts import TokenCounts
+from engine.cost.memory import MEASURED, Format, Memory, activation_bytes, optimizer_bytes
+from engine.cost.plan import plan
+from engine.cost.shape import ModelShape
+from engine.preset.schema import Preset
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of a whole training: optimizer `steps`, `tokens` of the rows' sequences, the positions `computed` for them, and
+    those that a trainer would compute that pads its batches of as many rows. `largest` is the positions of the largest
+    micro-batch; `memory` is None where the model's shape is not known, and only rough where not `measured`.
+    """
+
+    steps: int
+    tokens: int
+    computed: int
+    padded: int
+    largest: int
+    memory: Memory | None
+    measured: bool
+
+
+def estimate(
+    preset: Preset, counts: TokenCounts, shape: ModelShape | None, *, half: bool, packed: bool, processes: int = 1
+) -> Estimate:
+    """The estimate for a training set. `half` says whether the device computes in half precision, `packed` whether
+    batches are packs; prompts that several rows share are counted for each of them.
+    """
+    planned = plan(preset, counts.rows, processes)
+    epochs = planned.steps / planned.steps_per_epoch
+    micro = preset.micro_batch_size
+    padded = counts.padded(micro)
+    largest = counts.largest_pack(micro, planned.micro_batches * processes)
+    if not packed:
+        largest = min(counts.rows, micro) * counts.sequences / max(1, counts.rows) * max(counts.longest, default=0)
+    if preset.micro_batch_tokens:
+        step = largest * preset.gradient_accumulation_steps
+        largest = max(min(step, preset.micro_batch_tokens), max(counts.computed, default=0))
+    tokens_a_position = counts.tokens / max(1, counts.packed) if packed else 1.0
+    return Estimate(
+        steps=planned.steps,
+        tokens=round(counts.tokens * epochs),
+        computed=round((counts.packed if packed else padded) * epochs),
+        padded=round(padded * epochs),
+        largest=round(largest),
+        memory=memory(preset, shape, largest, largest * tokens_a_position, half=half, packed=packed) if shape else None,
+        measured=shape is not None and shape.family in MEASURED,
+    )
+
+
+def memory(preset: Preset, shape: ModelShape, positions: float, tokens: float, *, half: bool, packed: bool) -> Memory:
+    """The memory of a training on one device, for micro-batches of so many positions and tokens."""
+    trained, held = trained_weights(preset, shape), 4.0
+    computing: Format = "mixed" if half else "fp32"
+    if half and (preset.adapter or preset.bf16 == "full"):
+        held, computing = 2.0, "half"
+    if preset.adapter == "qlora" or preset.load_in_4bit:
+        held = 0.56
+    elif preset.load_in_8bit:
+        held = 1.0
+    beside = trained * 4 if preset.adapter else 0
+    wide = 2 if computing == "half" and not preset.adapter else 4
+    kept = activation_bytes(
+        shape, positions, tokens, computing, packed=packed, checkpointed=bool(preset.gradient_checkpointing)
+    )
+    if computing == "mixed":
+        # Autocast keeps a half-precision copy of the matrices until the backward pass is over.
+        kept += 2 * sum(inputs * outputs for _, inputs, outputs in shape.matrices)
+    several = preset.gradient_accumulation_steps > 1 or bool(preset.micro_batch_tokens)
+    return Memory(
+        weights=round(shape.parameters * held + beside),
+        gradients=round(trained * wide),
+        optimizer=round(trained * optimizer_bytes(preset.optimizer) * wide / 4),
+        activations=round(kept),
+        summed=several,
+    )
+
+
+def trained_weights(preset: Preset, shape: ModelShape) -> int:
+    """The weights that training changes: all, or those of the adapter and the head."""
+    head = shape.hidden * int(preset.num_labels or 1)
+    if not preset.adapter:
+        return shape.parameters + head
+    targets = () if preset.lora_target_linear else tuple(preset.lora_target_modules or ())
+    beside = [
+        inputs + outputs for name, inputs, outputs in shape.matrices if not targets or name.split(".")[-1] in targets
+    ]
+    return preset.lora_r * sum(beside) + head
