@@ -11,6 +11,7 @@ from rich.text import Text
 
 from engine.cli.run_list import add_list_arguments, each_run, listing_console, run_list, summary_object
 from engine.cli.run_notes import add_note_parsers
+from engine.cli.run_report import add_report_parser
 from engine.cli.run_rows import add_rows_parser
 from engine.cli.turn import add_turn_arguments, turn_of
 from engine.cli.watch import number, watch_run
@@ -68,6 +69,7 @@ def add_runs_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     comparing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object")
 
     add_rows_parser(actions)
+    add_report_parser(actions)
     add_note_parsers(actions)
 
     removing = _for_several(actions, "rm", "remove runs with everything in their folders; never a living one", run_rm)
