@@ -140,7 +140,7 @@ class PresetEditor(TextArea):
             completions.close()
             self._begin_line()
         else:
-            if event.key in {"left", "right", "home", "end", "pageup", "pagedown"}:
+            if not self._typing:
                 completions.close()
             return
         event.stop()
