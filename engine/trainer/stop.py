@@ -1,12 +1,18 @@
 """Meeting a request to stop: the step is finished, a checkpoint saved, and training ends in peace."""
 
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from engine.runs.folder import RunFolder
+from engine.trainer.error import TrainingError
 from engine.trainer.pulse import moved
 from engine.trainer.request import StopRequest
+
+_GONE = 60.0
 
 
 class StopAtStepEnd(TrainerCallback):
@@ -14,6 +20,7 @@ class StopAtStepEnd(TrainerCallback):
 
     def __init__(self, requested: StopRequest) -> None:
         self._requested = requested
+        self._missed_since: float | None = None
         self.stopping = False
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -35,6 +42,7 @@ class StopAtStepEnd(TrainerCallback):
     ) -> TrainerControl:
         """Ask the trainer for a checkpoint and an end, if a stop was asked for."""
         moved()
+        self._look_for_folder(Path(args.output_dir), control.should_save)
         if _any_process(self._requested(), args) and state.global_step < state.max_steps:
             self.stopping = control.should_save = control.should_training_stop = True
             control.should_evaluate = False
@@ -47,6 +55,17 @@ class StopAtStepEnd(TrainerCallback):
         if self.stopping:
             control.should_save = control.should_evaluate = False
         return control
+
+    def _look_for_folder(self, folder: Path, saving: bool) -> None:
+        """Raise TrainingError if the run's folder was deleted: for a minute, in case it is only out of reach, and at
+        once where it is needed, lest a folder be made that is no run's.
+        """
+        if RunFolder(folder).exists():
+            self._missed_since = None
+            return
+        self._missed_since = monotonic() if self._missed_since is None else self._missed_since
+        if saving or monotonic() - self._missed_since > _GONE:
+            raise TrainingError("The run's folder is gone: nothing can be saved.", str(folder), "Train again.")
 
 
 def _any_process(here: bool, args: TrainingArguments) -> bool:
