@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.entry import engine_command, engine_environment
 from engine.error import EngineError
 from engine.runs.annotation import archive, set_note, tag, unarchive
 from engine.runs.folder import RunFolder
@@ -122,6 +123,25 @@ async def toggle_archived(app: "WorkbenchApp", run: RunSummary) -> None:
     """Put the run away, or back among the others."""
     if await _do(app, unarchive if run.archived else archive, run.path) is not None and not run.archived:
         app.notify(f"{visible(run.name)} is archived: A shows archived runs.", markup=False)
+
+
+async def write_report_of(app: "WorkbenchApp", folder: Path) -> None:
+    """Write the run's report into its folder, and say where. Runs in a worker."""
+    app.notify(f"Writing the report of {visible(folder.name)}…", timeout=3, markup=False)
+    process = await asyncio.create_subprocess_exec(
+        *engine_command("runs", "report", str(folder)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=engine_environment(),
+    )
+    said, complaint = await process.communicate()
+    if process.returncode:
+        app.report("The report cannot be written.", str(folder), details=complaint.decode("utf-8", "replace"))
+        return
+    page = said.decode("utf-8", "replace").splitlines()[0]
+    app.copy_to_clipboard(page)
+    app.notify(f"{visible(page)}\nIts path is on the clipboard; report.md lies beside it.", timeout=10, markup=False)
 
 
 async def resume(app: "WorkbenchApp", folder: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from math import inf, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from engine.runs.hard_rows import HardRow, write_rows
 from engine.runs.row_history import read_row_history
 from engine.sample import SampleId, Split
 from workbench.screen_text import visible
-from workbench.session import RowSet
+from workbench.session import row_set_of
 
 if TYPE_CHECKING:
     from workbench.app import WorkbenchApp
@@ -28,8 +29,7 @@ async def show_run_rows(
 ) -> None:
     """Inspect rows of a run, in its own preset: opened first where another one is."""
     if await open_preset_of(app, folder):
-        places = dict.fromkeys((row.dataset, row.row) for row in rows)
-        await app.show_rows(RowSet(tuple(places)[:MOST], why, split))
+        await app.show_rows(row_set_of(islice(rows, MOST), why, split, folder))
 
 
 async def open_preset_of(app: "WorkbenchApp", folder: Path) -> bool:

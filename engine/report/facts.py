@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from engine.inspector.messages import RowView
-from engine.report.story import Points, Story
+from engine.report.story import PLACEHOLDER, Points, Story
 from engine.runs.hard_rows import HardRow
 
 RANKING_TITLES = {"worst": "Worst", "mislabelled": "Likely mislabelled", "forgotten": "Most forgotten"}
@@ -112,9 +112,9 @@ def environment(story: Story) -> Facts:
 
 
 def value_text(value: object) -> str:
-    """A value of the preset as YAML would have it, near enough."""
-    if value is None:
-        return "null"
+    """A value of the preset as YAML would have it, near enough; "" for the default of what has none."""
+    if value in (None, PLACEHOLDER):
+        return "null" if value is None else ""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -95,24 +95,30 @@ def _facts(rows: facts.Facts) -> str:
 
 def _curves(story: Story) -> str:
     told = story.told
-    charts = []
+    pairs = story.manifest.model_kind == "pair"
+    charts: dict[str, str] = {}
     for name in facts.metric_names(story):
-        if "/" in name or name in ("tokens", "epoch"):
+        if "/" in name or name in ("tokens", "epoch", "chosen_reward", "rejected_reward"):
             continue
         lines = [Line("train", told.train[name], "train")] if name in told.train else []
         lines += [Line("eval", told.evals[name], "eval", dots=True)] if name in told.evals else []
-        references = ((LN_2, "ln 2"),) if name == "loss" and story.manifest.model_kind == "pair" else ()
-        charts.append(curve_svg(name.replace("_", " "), lines, references))
-    pairs = story.manifest.model_kind == "pair"
+        references = ((LN_2, "ln 2"),) if name == "loss" and pairs else ()
+        charts[name] = curve_svg(name.replace("_", " "), lines, references)
+    sides = [("chosen", "train"), ("rejected", "eval")]
+    rewards = [Line(side, told.train[f"{side}_reward"], kind) for side, kind in sides if f"{side}_reward" in told.train]
+    charts["rewards"] = curve_svg("rewards in training", rewards, ((0.0, "0"),))
     for split, histogram in told.histograms.items():
         title = f"{'rewards' if pairs else 'P(right)'} at the end, {'training' if split == 'train' else 'evaluation'}"
-        charts.append(histogram_svg(title, histogram))
-    drawn = [chart for chart in charts if chart]
-    first, more = "".join(drawn[:4]), "".join(drawn[4:])
-    rest = (
-        f'<details><summary>{len(drawn) - 4} more</summary><div class="charts">{more}</div></details>' if more else ""
-    )
-    return f'<div class="charts">{first}</div>{rest}' if drawn else ""
+        charts[f"histogram {split}"] = histogram_svg(title, histogram)
+    drawn = {name: chart for name, chart in charts.items() if chart}
+    first = "".join(drawn[name] for name in _FIRST if name in drawn)
+    more = "".join(chart for name, chart in drawn.items() if name not in _FIRST)
+    count = sum(name not in _FIRST for name in drawn)
+    rest = f'<details><summary>{count} more</summary><div class="charts">{more}</div></details>'
+    return f'<div class="charts">{first}</div>{rest if more else ""}' if drawn else ""
+
+
+_FIRST = ("loss", "accuracy", "margin", "rewards", "balanced_accuracy", "f1_error", "histogram train", "histogram eval")
 
 
 def _results(story: Story) -> str:
@@ -205,5 +211,7 @@ def _token(sequence: TokenSequence, token: int, text: str, shared: int) -> str:
     else:
         classes += [name for name, there in (("template", sequence.parts[token] is Part.TEMPLATE),
                                              ("shared", token < shared)) if there]  # fmt: skip
-    shown = escape(text).replace("\n", "↵\n") if text else ""
-    return f'<span class="{" ".join(classes)}">{shown}</span>{note}' if classes else shown
+    shown = escape(text)
+    line_end = "\n" if shown.endswith("\n") else ""
+    shown = shown.removesuffix("\n").replace("\n", "↵\n") + ("↵" if line_end else "")
+    return (f'<span class="{" ".join(classes)}">{shown}</span>' if classes else shown) + note + line_end

@@ -21,6 +21,9 @@ from engine.runs.state import Status, run_status
 WORST = 10
 """Rows of each ranking that a report shows."""
 
+PLACEHOLDER = "-"
+"""Stands for the default of a key that has none."""
+
 Points = list[tuple[int, float | None]]
 """(step, value) in ascending order of steps; None where the value was not finite."""
 
@@ -94,11 +97,11 @@ def read_story(run: RunFolder) -> Story:
 
 def changed_values(preset: Preset) -> tuple[Changed, ...]:
     """The keys that differ from their defaults, in the schema's order."""
-    empty = [{"path": "-"}]
+    empty = [{"path": PLACEHOLDER}]
     kind = "reward_model" if preset.model_kind == "pair" else "process_reward_model"
     plain = Preset.model_validate(
         {
-            "base_model": "-",
+            "base_model": PLACEHOLDER,
             kind: True,
             "datasets": empty * len(preset.datasets),
             "test_datasets": empty * len(preset.test_datasets),

@@ -29,6 +29,7 @@ from workbench.run_actions import (
     ask_to_stop,
     resume,
     toggle_archived,
+    write_report_of,
 )
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
@@ -254,6 +255,12 @@ class RunsScreen(WorkbenchScreen):
             self.run_list.show(await asyncio.to_thread(list_runs, self._archived), now())
             self.run_list.select(renamed)
             self._list()
+
+    @work(group="report", exclusive=True, exit_on_error=False)
+    async def action_report(self) -> None:
+        """Write the run's report, in a process of its own: it opens the data."""
+        if self._run is not None:
+            await write_report_of(self.workbench, self._run.path)
 
     def action_more_charts(self) -> None:
         """The next metrics."""
