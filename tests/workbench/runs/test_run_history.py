@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from engine.events.schema import End, Eval, Metric, PhaseEvent, Record
+from engine.events.schema import End, Eval, Histogram, Metric, PhaseEvent, Record
+from workbench.panels import panels
 from workbench.run_history import RunHistory
 
 
@@ -83,3 +84,35 @@ def test_training_goes_on_after_an_evaluation_without_a_word():
     history = history_of([Record(seq, float(seq), event) for seq, event in enumerate(records)])
     assert history.phase is not None
     assert history.phase.phase == "training"
+
+
+def history_with(*events):
+    return history_of([Record(seq, float(seq), event) for seq, event in enumerate(events)])
+
+
+def test_tokens_lie_along_the_charts_and_are_no_chart():
+    history = history_with(*(Metric(step, {"loss": 0.5, "tokens": step * 100.0}) for step in (1, 2, 3)))
+    assert list(history.train["loss"].x["tokens"]) == [100, 200, 300]
+    assert "tokens" not in history.train
+
+
+def test_histograms_follow_the_course_and_are_forgotten_with_it():
+    def spread(step):
+        return Histogram(step, "train", 0.0, 1.0, {"chosen": (1,), "rejected": (1,)})
+
+    history = history_with(Metric(10, {}), spread(10), Metric(20, {}), spread(20), spread(15))
+    assert [each.step for each in history.spreads["train"].histograms] == [10, 15]
+
+
+def test_panels_of_steps_tell_the_accuracy_by_position():
+    told = {f"step_accuracy/{name}": value for name, value in (("1", 0.9), ("2", 0.7), ("11+", 0.5))}
+    plots = {plot.title: plot for plot in panels(history_with(Metric(1, {"loss": 0.5} | told)))}
+    (curve,) = plots["accuracy of the nth step"].curves
+    assert (list(curve.series.x["position"]), list(curve.series.y)) == ([1, 2, 11], [0.9, 0.7, 0.5])
+    assert not any("/" in title for title in plots)
+
+
+def test_panels_of_subsets_have_the_worst_of_many():
+    values = {f"eval_accuracy/{name}": 0.5 + place / 100 for place, name in enumerate("abcdefgh")}
+    plots = {plot.title: plot for plot in panels(history_with(Eval(1, {"eval_accuracy": 0.6} | values)))}
+    assert [curve.label for curve in plots["eval accuracy, worst 6 subsets"].curves] == list("abcdef")

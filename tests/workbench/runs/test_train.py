@@ -3,6 +3,7 @@ import json
 import pytest
 
 from engine.events.schema import End, FindingEvent, PhaseEvent, Record
+from engine.inspector.check_messages import CheckReport
 from engine.runs.error import RunError
 from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
@@ -254,6 +255,20 @@ async def test_the_plan_says_what_will_be_trained(make_app, pair_preset, settle)
         assert "rows.jsonl" in text
         assert "at most 64 tokens" in text
         assert "none: set val_set_size" in text
+
+
+async def test_the_plan_knows_what_the_check_found(make_app, pair_preset, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot, lambda: app.session.valid)
+        await app.action_go("train")
+        await settle(pilot, lambda: "Check (4) says how many" in screen_text(app))
+        report = CheckReport(12_000, 11_000, {"too-long": 1000}, "d1", (), {})
+        app.inspector.checked = app.session.preset_text, report
+        await pilot.press("1")
+        await pilot.press("5")
+        await settle(pilot, lambda: "11,000 of 12,000 reach training (1,000 too-long)" in screen_text(app))
+        assert "Check (4)" not in screen_text(app)
 
 
 async def test_launching_creates_a_run_and_watches_it(
