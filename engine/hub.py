@@ -66,10 +66,17 @@ def model_on_hub(name: str, revision: str | None = None) -> str:
     trouble = ask_hub(name, revision, "model")
     if trouble is None:
         return name
+    if (folder := downloaded_model(name, revision)) is None:
+        raise trouble
+    return str(folder)
+
+
+def downloaded_model(name: str, revision: str | None = None) -> Path | None:
+    """The folder of an earlier session's download of the model `name`; None if there is none."""
     try:
-        return str(Path(snapshot_download(name, revision=revision, local_files_only=True)))
-    except (LocalEntryNotFoundError, ValueError) as error:
-        raise trouble from error
+        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, ValueError):
+        return None
 
 
 def _unreachable(name: str, why: str) -> HubError:

@@ -45,6 +45,7 @@ def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> Chec
             split: {reason: tuple(rows) for reason, rows in fates.rows.items()}
             for split, fates in gathered.fates.items()
         },
+        tokens=gathered.tokens.counts(),
         complete=complete,
         planned=len(opened.train) + len(opened.eval),
     )

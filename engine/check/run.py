@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.check.cache import recall, remember, report_key
 from engine.check.dataset import DataSetChecks
 from engine.check.gathered import Gathered
 from engine.check.report import report
 from engine.check.row import further_findings
+from engine.cost.shape import read_shape
 from engine.inspector.check_messages import CheckReport
+from engine.model.locate import model_folder_here
 from engine.prepare import CHUNK, Opened, encode_split
 from engine.progress import Progress
 from engine.sample import Split
@@ -34,10 +36,13 @@ def check(
     `CHUNK` samples, `partial` now and then of what they have shown so far. Raises Cancelled (engine.prepare).
     """
     key = report_key(opened)
+    preset = opened.loaded.preset
+    here = model_folder_here(str(preset.base_model), opened.loaded.path.parent, preset.revision_of_model)
+    model = read_shape(here) if here else None
     known = recall(key) if key else None
     if known:
-        return known
-    pairs = opened.loaded.preset.model_kind == "pair"
+        return replace(known, model=model)
+    pairs = preset.model_kind == "pair"
     gathered = Gathered(DataSetChecks(pairs, lexical_stride=max(1, len(opened.train) // LEXICAL_PAIRS)))
     due = _Due()
 
@@ -53,7 +58,7 @@ def check(
     made = report(gathered, opened)
     if key:
         remember(key, made)
-    return made
+    return replace(made, model=model)
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ def memory(preset: Preset, shape: ModelShape, positions: float, tokens: float, *
     )
     if computing == "mixed":
         # Autocast keeps a half-precision copy of the matrices until the backward pass is over.
-        kept += 2 * sum(inputs * outputs for _, inputs, outputs in shape.matrices)
+        kept += 2 * sum(count * inputs * outputs for _, inputs, outputs, count in shape.matrices)
     several = preset.gradient_accumulation_steps > 1 or bool(preset.micro_batch_tokens)
     return Memory(
         weights=round(shape.parameters * held + beside),
@@ -88,6 +88,6 @@ def trained_weights(preset: Preset, shape: ModelShape) -> int:
         return shape.parameters + head
     targets = () if preset.lora_target_linear else tuple(preset.lora_target_modules or ())
     beside = [
-        inputs + outputs for name, inputs, outputs in shape.matrices if not targets or name.split(".")[-1] in targets
+        count * (inputs + outputs) for name, inputs, outputs, count in shape.matrices if not targets or name in targets
     ]
     return preset.lora_r * sum(beside) + head

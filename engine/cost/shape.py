@@ -1,6 +1,7 @@
 """A model's shape, from the files beside its weights: config.json and the headers of its safetensors files."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ class ModelShape:
     """What the cost of a model depends on: `layers` of `hidden` units; `queries` and `keys` are the widths of all query
     and all key heads; `inner` that of the feed-forward part (of all experts that a token goes through).
 
-    `parameters` counts the base model's weights; `matrices` are the (inputs, outputs) of those that an adapter may
-    stand beside, with their names.
+    `parameters` counts the base model's weights; `matrices` are those that an adapter may stand beside, as (name of
+    the module, inputs, outputs, how many of them).
     """
 
     family: str
@@ -30,7 +31,7 @@ class ModelShape:
     inner: int
     vocabulary: int
     parameters: int
-    matrices: tuple[tuple[str, int, int], ...]
+    matrices: tuple[tuple[str, int, int, int], ...]
 
 
 def read_shape(folder: Path) -> ModelShape | None:
@@ -52,10 +53,10 @@ def _shape(whole: dict[str, Any], tensors: dict[str, list[int]]) -> ModelShape:
     experts = int(config.get("num_experts_per_tok") or 1)
     inner = int(config.get("moe_intermediate_size") or config.get("intermediate_size") or config.get("n_inner") or 0)
     body = {name: shape for name, shape in tensors.items() if not name.startswith(LANGUAGE_HEADS)}
-    matrices = tuple(
-        (name.removesuffix(".weight"), shape[1], shape[0])
+    matrices = Counter(
+        (name.removesuffix(".weight").split(".")[-1], shape[1], shape[0])
         for name, shape in body.items()
-        if len(shape) == 2 and "embed" not in name and ".wte." not in name and ".wpe." not in name
+        if len(shape) == 2 and "embed" not in name and not name.startswith(("wte.", "wpe.", "transformer.w"))
     )
     return ModelShape(
         family=str(config["model_type"]),
@@ -67,7 +68,7 @@ def _shape(whole: dict[str, Any], tensors: dict[str, list[int]]) -> ModelShape:
         inner=(inner or 4 * hidden) * experts,
         vocabulary=int(config["vocab_size"]),
         parameters=sum(_product(shape) for shape in body.values()),
-        matrices=matrices,
+        matrices=tuple((*matrix, count) for matrix, count in matrices.items()),
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.cost.counts import TokenCounts
+from engine.cost.shape import ModelShape
 from engine.sample import Split
 
 
@@ -83,8 +85,10 @@ class CheckReport:
 
     `lengths` has longer (of the two sides), chosen and rejected for pairs; sequence, step and steps (a row) for
     stepwise data. `statistics` holds what the checks measured by name (engine.check.statistic says it in words).
-    `dropped_rows` has for each split and reason its first 10,000 rows as (data set, row). A report that is
-    not `complete` is of the first rows only (`rows` of `planned`), more will follow, and its digest is empty.
+    `tokens` and `model` are what engine.cost.estimate tells the cost of a training from (`model` is None where it is
+    not on this machine yet). `dropped_rows` has for each split and reason its first 10,000 rows as (data set, row). A
+    report that is not `complete` is of the first rows only (`rows` of `planned`), more will follow, and its digest is
+    empty.
     """
 
     rows: int
@@ -99,6 +103,8 @@ class CheckReport:
     eval_dropped: dict[str, int] = field(default_factory=dict)
     budget: LengthBudget | None = None
     positions: tuple[StepPosition, ...] = ()
+    tokens: TokenCounts | None = None
+    model: ModelShape | None = None
     dropped_rows: dict[Split, dict[str, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     complete: bool = True
     planned: int = 0

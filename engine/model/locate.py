@@ -3,8 +3,18 @@
 from pathlib import Path
 
 from engine.demo.build import materialise
-from engine.hub import HubError, is_hub_id, model_on_hub
+from engine.hub import HubError, downloaded_model, is_hub_id, model_on_hub
 from engine.model.error import ModelError
+
+
+def model_folder_here(reference: str, base: Path, revision: str | None = None) -> Path | None:
+    """The folder of a model that is on this machine already; None where it is not. Asks no hub."""
+    if reference.startswith("demo:"):
+        return materialise(reference)
+    for folder in (Path(reference).expanduser(), base / reference):
+        if folder.is_dir():
+            return folder
+    return downloaded_model(reference, revision) if is_hub_id(reference) else None
 
 
 def locate_model(reference: str, base: Path, revision: str | None = None) -> str:
