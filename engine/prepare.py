@@ -263,8 +263,8 @@ def _refuse_longer(opened: Opened, which: str, encoded: EncodedSet) -> None:
             f"{count:,} of {encoded.ledger.rows:,} {which} samples are longer than `sequence_len: "
             f"{preset.sequence_len}`, and the preset says `excess_length_strategy: raise`.",
             str(opened.loaded.path),
-            f"See which, and what another length would keep: rm-workbench check {opened.loaded.name}. "
-            "Raise `sequence_len`, or choose another strategy.",
+            f"See which, and what another length would keep: rm-workbench check {opened.loaded.path} "
+            "(raise `sequence_len`, or choose another strategy).",
         )
 
 

@@ -85,11 +85,11 @@ class PairPlan:
         if limits.strategy == "truncate":
             return self._cut_right(limits, chosen, rejected, shared)
         if limits.strategy == "truncate_prompt" and excess <= whole.shared_prefix:
-            self.findings.append(finding("truncated", f"the first {excess} tokens of the prompt are cut"))
+            self.findings.append(finding("truncated", f"the first {excess:,} tokens of the prompt are cut"))
             return self._encoding(chosen[excess:], rejected[excess:], shared - excess, excess, excess), None
-        what = f"{longest} tokens, {excess} over `sequence_len`"
+        what = f"{longest:,} tokens, {excess:,} over `sequence_len`"
         if limits.strategy == "truncate_prompt":
-            what += f", of which the shared prompt has only {whole.shared_prefix}"
+            what += f", of which the shared prompt has only {whole.shared_prefix:,}"
         self.findings.append(finding("too-long", what))
         return whole, Refusal("too-long", what)
 
@@ -99,10 +99,10 @@ class PairPlan:
         end = limits.sequence_len
         cuts = [limits.exceeded_by(len(side)) for side in (chosen, rejected)]
         cut = self._encoding(chosen[:end], rejected[:end], shared, *cuts)
-        sides = [f"{cut} of {name}" for cut, name in zip(cuts, ("chosen", "rejected"), strict=True) if cut]
+        sides = [f"{cut:,} of {name}" for cut, name in zip(cuts, ("chosen", "rejected"), strict=True) if cut]
         self.findings.append(finding("truncated", f"the last tokens are cut: {', '.join(sides)}"))
         if cut.chosen_ids == cut.rejected_ids:
-            message = f"chosen and rejected are the same in their first {end} tokens"
+            message = f"chosen and rejected are the same in their first {end:,} tokens"
             return cut, Refusal("identical-after-truncation", message)
         mid_answer = [
             name

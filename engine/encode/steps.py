@@ -78,7 +78,7 @@ class StepsPlan:
         judged = sum(label != MASKED for label in self.labels)
         excess = limits.exceeded_by(len(whole.ids))
         if excess and limits.strategy != "truncate":
-            what = f"{len(whole.ids)} tokens, {excess} over `sequence_len`"
+            what = f"{len(whole.ids):,} tokens, {excess:,} over `sequence_len`"
             self.findings.append(finding("too-long", what))
             return StepsEncoding(whole.ids, whole.labels, cut_by), Refusal("too-long", what)
         end = len(whole.ids) - excess
@@ -86,7 +86,7 @@ class StepsPlan:
         left = len(labels) - labels.count(MASKED)
         encoding = StepsEncoding(ids, labels, cut_by + excess, judged - left)
         if encoding.cut:
-            self.findings.append(finding("truncated", f"the last {encoding.cut} tokens are cut"))
+            self.findings.append(finding("truncated", f"the last {encoding.cut:,} tokens are cut"))
         if encoding.labels_cut:
             self.findings.append(finding("labels-cut", f"{encoding.labels_cut} of {judged} labels are cut away"))
         if float in map(type, labels):

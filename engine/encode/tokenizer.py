@@ -93,9 +93,14 @@ def _cannot_load(name: str, place: str | Path, error: Exception) -> TokenizerErr
         if not place.is_dir():
             return TokenizerError(f"{name} is a file, not a model's folder.", str(place), "Give the folder it is in.")
         has = any((place / file).exists() for file in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"))
-        what = "holds a tokenizer that cannot be loaded" if has else "holds no tokenizer"
-        advice = "" if has else "A model's folder has a tokenizer.json or a tokenizer.model."
-        return TokenizerError(f"The folder {name} {what}: {_first_line(error)}", str(place), advice)
+        if has:
+            what = f"holds a tokenizer that cannot be loaded: {_first_line(error)}"
+            return TokenizerError(f"The folder {name} {what}", str(place), "Save it anew, or name another folder.")
+        return TokenizerError(
+            f"The folder {name} holds no tokenizer.",
+            str(place),
+            "It has no tokenizer.json nor tokenizer.model: name a folder that has one in `tokenizer_config`.",
+        )
     text = str(error)
     if "trust_remote_code" in text:
         return TokenizerError(
@@ -114,7 +119,10 @@ def _cannot_load(name: str, place: str | Path, error: Exception) -> TokenizerErr
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{lines[0][:200]}" if lines else type(error).__name__
+    # transformers lists the causes below a first line that ends in a colon.
+    said = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    said = said.rstrip(".")
+    return f"{said[:200]}{' …' if len(said) > 200 else '.'}" if said else f"{type(error).__name__}."
 
 
 def _add_tokens(tokenizer: PreTrainedTokenizerBase, preset: Any) -> None:

@@ -78,7 +78,7 @@ def choose_format(
     if names:
         _look_at_mapping(names, config)
     if type_ is not None and type_ in _PINNED:
-        found = _pinned(type_, names, config, model_kind)
+        found = _pinned(type_, names, rows, config, model_kind)
     else:
         if type_ == "bradley_terry":
             _of_kind(type_, "pair", model_kind)
@@ -90,13 +90,10 @@ def choose_format(
 
 
 def _detected(names: Sequence[str], rows: Rows, config: DatasetConfig, model_kind: Kind) -> Format:
-    detect: Mapping[Kind, Callable[[Sequence[str], Rows, Any], Format | None]]
-    detect = {"pair": _detect_pairs, "steps": _detect_steps}
-    found = detect[model_kind](names, rows, config)
+    found, other = _found(names, rows, config, model_kind)
     if found is not None:
         return found
     wanted = "pairs" if model_kind == "pair" else "labelled steps"
-    other = detect["steps" if model_kind == "pair" else "pair"](names, rows, config)
     raise FormatError(
         f"No known layout of {wanted} has these columns: {_quoted(names)}.",
         config.path,
@@ -104,11 +101,18 @@ def _detected(names: Sequence[str], rows: Rows, config: DatasetConfig, model_kin
     )
 
 
+def _found(
+    names: Sequence[str], rows: Rows, config: DatasetConfig, model_kind: Kind
+) -> tuple[Format | None, Format | None]:
+    """The layout of this kind of model that is recognised, and that of the other kind."""
+    pairs, steps = _detect_pairs(names, rows, config), _detect_steps(names, rows, config)
+    return (pairs, steps) if model_kind == "pair" else (steps, pairs)
+
+
 def _advice(names: Sequence[str], rows: Rows, model_kind: Kind, other: Format | None) -> str:
     """What to do about columns of which no layout is known."""
     if other is not None:
-        key = "process_reward_model" if other.kind == "steps" else "reward_model"
-        return f"They are those of the other kind of model ({other.reason}): set `{key}: true` instead."
+        return f"They are those of the other kind of model ({other.reason}): set `{_key(other.kind)}: true` instead."
     if len(names) == 1 and (mark := next((mark for mark in ";\t|" if mark in names[0]), None)):
         return f"The one column's name holds {mark!r}: write the file with commas between the columns."
     inside = [name for name in names if len(rows) == 1 and _holds_rows(rows[0].get(name))]
@@ -159,12 +163,16 @@ def _without_nulls(found: Format, column: str) -> Format:
 
 def _of_kind(type_: str, kind: Kind, model_kind: Kind) -> None:
     if kind != model_kind:
-        key = "reward_model" if kind == "pair" else "process_reward_model"
         what = "pairs" if kind == "pair" else "labelled steps"
-        raise FormatError(f"`{type_}` reads {what}.", "type", f"It needs `{key}: true`, or choose another type.")
+        raise FormatError(f"`{type_}` reads {what}.", "type", f"It needs `{_key(kind)}: true`, or choose another type.")
 
 
-def _pinned(type_: str, names: Sequence[str], config: DatasetConfig, model_kind: Kind) -> Format:
+def _key(kind: Kind) -> str:
+    """The preset's key that makes a model of a kind."""
+    return "reward_model" if kind == "pair" else "process_reward_model"
+
+
+def _pinned(type_: str, names: Sequence[str], rows: Rows, config: DatasetConfig, model_kind: Kind) -> Format:
     pinned = _PINNED[type_]
     _of_kind(type_, pinned.kind, model_kind)
     needed = pinned.columns
@@ -176,16 +184,23 @@ def _pinned(type_: str, names: Sequence[str], config: DatasetConfig, model_kind:
         raise FormatError(
             f"`{type_}` reads {_quoted(missing)}, which the data do not have.",
             config.path,
-            f"The columns are {_quoted(names)}. "
-            f"{_how_to_map(missing, pinned)}Choose another `type`, or leave it out to have the layout detected.",
+            f"The columns are {_quoted(names)}. {_way_out(names, rows, config, pinned, missing)}",
         )
     return pinned.make(config, f"`type: {type_}` pins it", type_)
 
 
-def _how_to_map(missing: Mapping[str, str], pinned: _Pinned) -> str:
-    if pinned.columns not in (_COLUMNS, _STEPS):
-        return ""
-    return f"Map yours ({', '.join(f'`field_{name}: …`' for name in missing.values())}). "
+def _way_out(
+    names: Sequence[str], rows: Rows, config: DatasetConfig, pinned: _Pinned, missing: Mapping[str, str]
+) -> str:
+    """What to do where a pinned type's columns are missing."""
+    found, other = _found(names, rows, config, pinned.kind)
+    if found is None and other is not None:
+        set_it = f"set `{_key(other.kind)}: true` instead, and leave `type` out"
+        return f"They are those of the other kind of model ({other.reason}): {set_it}."
+    how = ""
+    if pinned.columns in (_COLUMNS, _STEPS):
+        how = f"Map yours ({', '.join(f'`field_{name}: …`' for name in missing.values())}). "
+    return f"{how}Choose another `type`, or leave it out to have the layout detected."
 
 
 def _detect_pairs(names: Sequence[str], rows: Rows, config: DatasetConfig) -> Format | None:

@@ -320,3 +320,18 @@ def test_refusals_name_what_the_row_has_instead():
 
 def test_the_preset_takes_every_type_there_is_and_no_other():
     assert set(FORMATS) == set(TYPES)
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind", "columns", "key"),
+    [
+        ("bradley_terry.chat_template", "pair", ["prompt", "completions", "labels"], "process_reward_model"),
+        ("stepwise_supervised", "steps", ["input", "chosen", "rejected"], "reward_model"),
+    ],
+)
+def test_a_pinned_type_on_data_of_the_other_kind_says_which_kind_it_is(type_, kind, columns, key):
+    values = {"prompt": "q", "completions": ["a"], "labels": [True], "input": "q", "chosen": "a", "rejected": "b"}
+    row = {column: values[column] for column in columns}
+    with pytest.raises(FormatError) as said:
+        choose_format(type_, columns, [row], DatasetConfig(path="rows.jsonl"), kind)
+    assert f"set `{key}: true` instead, and leave `type` out" in said.value.advice
