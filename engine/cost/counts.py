@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log, sqrt
 
+import numpy as np
+import numpy.typing as npt
+
 from engine.encode.encoding import Encoding, PairEncoding
+
+Lengths = Sequence[int] | npt.NDArray[np.int64]
 
 QUANTILES = 128
 """How many numbers a distribution is kept in."""
@@ -49,35 +54,40 @@ class TokenCounter:
     """Counts the rows of a training set, one at a time."""
 
     def __init__(self) -> None:
-        self._longest = array("q")
-        self._computed = array("q")
-        self._sequences = 0
-        self._tokens = 0
+        self._first = array("q")
+        self._second = array("q")
+        self._shared = array("q")
 
     def add(self, encoding: Encoding) -> None:
         """Count a kept row in."""
         if isinstance(encoding, PairEncoding):
-            sides = len(encoding.chosen_ids), len(encoding.rejected_ids)
-            self._count(sides, sum(sides) - encoding.shared_prefix)
+            self._first.append(len(encoding.chosen_ids))
+            self._second.append(len(encoding.rejected_ids))
+            self._shared.append(encoding.shared_prefix)
         else:
-            self._count((len(encoding.input_ids),), len(encoding.input_ids))
+            self._first.append(len(encoding.input_ids))
 
     def counts(self) -> TokenCounts:
         """What was counted so far."""
-        return TokenCounts(
-            len(self._longest),
-            self._sequences,
-            self._tokens,
-            sum(self._computed),
-            quantiles(self._longest),
-            quantiles(self._computed),
-        )
+        return counts_of(self._first, self._second, self._shared)
 
-    def _count(self, lengths: Sequence[int], computed: int) -> None:
-        self._sequences += len(lengths)
-        self._tokens += sum(lengths)
-        self._longest.append(max(lengths))
-        self._computed.append(computed)
+
+def counts_of(first: Lengths, second: Lengths, shared: Lengths) -> TokenCounts:
+    """The counts of rows by the lengths of their first sequences, of their second ones, and of what both begin with
+    alike; the last two are empty where a row is one sequence.
+    """
+    one, other, both = (np.asarray(lengths, dtype=np.int64) for lengths in (first, second, shared))
+    pairs = len(other) > 0
+    longest = np.maximum(one, other) if pairs else one
+    computed = one + other - both if pairs else one
+    return TokenCounts(
+        rows=len(one),
+        sequences=len(one) + len(other),
+        tokens=int(one.sum() + other.sum()),
+        packed=int(computed.sum()),
+        longest=quantiles(longest.tolist()),
+        computed=quantiles(computed.tolist()),
+    )
 
 
 def quantiles(values: Iterable[int]) -> tuple[int, ...]:

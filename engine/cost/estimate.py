@@ -91,3 +91,30 @@ def trained_weights(preset: Preset, shape: ModelShape) -> int:
         count * (inputs + outputs) for name, inputs, outputs, count in shape.matrices if not targets or name in targets
     ]
     return preset.lora_r * sum(beside) + head
+
+
+def computes_in_half(preset: Preset, *, gpu: bool) -> bool:
+    """Whether training computes in half precision, on a GPU or without one, as far as the preset tells."""
+    automatic = preset.bf16 == "auto" and not preset.fp16
+    return gpu and preset.device != "cpu" if automatic else bool(preset.bf16 or preset.fp16)
+
+
+def tokens_in_words(told: Estimate) -> str:
+    """`1,250,000 tokens, 480,000 computed (padded: 1,610,000)`, over the whole training."""
+    return f"{told.tokens:,} tokens, {told.computed:,} computed (padded: {told.padded:,})"
+
+
+def memory_in_words(told: Estimate) -> str:
+    """`about 3.2 GiB at most (weights 1.0, gradients 1.0, optimizer 2.0, activations 0.2), 4,213 tokens at once`; empty
+    where it is not known.
+    """
+    if told.memory is None:
+        return ""
+    parts = ("weights", "gradients", "optimizer", "activations")
+    sizes = ", ".join(f"{part} {_gib(getattr(told.memory, part))}" for part in parts)
+    sure = "about" if told.measured else "very roughly"
+    return f"{sure} {_gib(told.memory.peak)} GiB at most ({sizes}), {told.largest:,} tokens at once"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2g}" if size < 2**30 else f"{size / 2**30:.1f}"

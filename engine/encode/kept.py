@@ -119,6 +119,14 @@ class KeptRows(Sequence[EncodedRow]):
         judged: npt.NDArray[np.float64] = labels[labels != MASKED]
         return judged
 
+    def side_lengths(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Tokens of each kept row's chosen side (or of its one sequence), of its rejected side, and of the beginning
+        that the two share; each of shape (rows,), the last two empty for steps.
+        """
+        first, second = (self._lengths(f"{side}_ends") for side in ("first", "second"))
+        facts = _array(self._columns["facts"], _COUNTS)
+        return first, second, facts.reshape(-1, 5)[:, 2] if len(second) else second
+
     def _add(self, name: str, values: Sequence[int | float]) -> None:
         column = self._columns[name]
         column.extend(array(column.typecode, values))

@@ -14,14 +14,17 @@ from engine.batch.budget import TokenBudget
 from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
+from engine.cost.counts import counts_of
+from engine.cost.estimate import estimate, memory_in_words, tokens_in_words
 from engine.cost.plan import plan
+from engine.cost.shape import read_shape
 from engine.encode.encoding import EncodedRow
 from engine.encode.kept import EncodedSet
 from engine.events.schema import End, FindingEvent, PhaseEvent, Start
 from engine.model.load import LoadedModel, load_model
 from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
-from engine.model.precision import choose_precision
+from engine.model.precision import Precision, choose_precision
 from engine.model.verify import reload_difference
 from engine.objective.choose import Objective, choose_objective
 from engine.prepare import open_preset, prepare
@@ -111,7 +114,9 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
             resumed_from=checkpoint.name if checkpoint else None,
         )
     )
-    for notice in [*_notices(loaded, model), FindingEvent("packing", "info", packing.reason)]:
+    processes = trainer.args.world_size
+    cost = _cost(preset, prepared.train, model_folder, packing=packing, precision=precision, processes=processes)
+    for notice in [*_notices(loaded, model), FindingEvent("packing", "info", packing.reason), cost]:
         tell(notice)
 
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -192,6 +197,23 @@ def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
     if held_out is None or preset.model_kind == "steps":
         return {}
     return {"eval_length_baseline": length_baseline(held_out.rows)}
+
+
+def _cost(
+    preset: Preset, train: EncodedSet, model_folder: str, *, packing: Packing, precision: Precision, processes: int
+) -> FindingEvent:
+    """What the run will go through and take, told before its first step."""
+    told = estimate(
+        preset,
+        counts_of(*train.rows.side_lengths()),
+        read_shape(Path(model_folder)),
+        half=precision.autocast != "no",
+        packed=packing.packed,
+        processes=processes,
+    )
+    memory = memory_in_words(told)
+    said = f"{told.steps:,} steps, {tokens_in_words(told)}."
+    return FindingEvent("cost", "info", f"{said} Memory of a process: {memory}." if memory else said)
 
 
 def _notices(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:

@@ -10,10 +10,11 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
-from engine.cost.counts import TokenCounter, expected_maximum
+from engine.cost.counts import TokenCounter, counts_of, expected_maximum
 from engine.cost.estimate import estimate
 from engine.cost.shape import read_shape
 from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
+from engine.encode.kept import KeptRows
 from engine.model.adapter import add_adapter
 from engine.model.packed_attention import install_packed_attention, install_pruning
 from engine.model.read import install_reader
@@ -44,7 +45,7 @@ def rows(count, seed=0, longest=300):
     return made
 
 
-def counts_of(slotted):
+def counted(slotted):
     counter = TokenCounter()
     for row in slotted:
         counter.add(row.row.encoding)
@@ -122,9 +123,7 @@ def test_memory_is_estimated_to_15_percent(tmp_path, family, packed, autocast):
         install_pruning(model)
     batch = (PackCollator() if packed else PadCollator(0))(slotted)
     shape = read_shape(tmp_path)
-    told = estimate(
-        preset_of(micro_batch_size=4, bf16=autocast), counts_of(slotted), shape, half=autocast, packed=packed
-    )
+    told = estimate(preset_of(micro_batch_size=4, bf16=autocast), counted(slotted), shape, half=autocast, packed=packed)
     assert told.measured
     weights = sum(weight.numel() for weight in model.parameters())
     assert told.memory.weights == 4 * shape.parameters
@@ -140,7 +139,7 @@ def test_an_adapter_s_weights_are_counted_as_they_are(tmp_path):
     model.save_pretrained(tmp_path)
     for values in ({}, {"lora_target_modules": ["q_proj", "v_proj"]}):
         preset = preset_of(adapter="lora", lora_r=4, **values)
-        told = estimate(preset, counts_of(rows(4)), read_shape(tmp_path), half=False, packed=True)
+        told = estimate(preset, counted(rows(4)), read_shape(tmp_path), half=False, packed=True)
         fresh = AutoModelForSequenceClassification.from_pretrained(tmp_path)
         trained = sum(w.numel() for w in add_adapter(fresh, preset).parameters() if w.requires_grad)
         assert told.memory.gradients == 4 * trained
@@ -148,7 +147,7 @@ def test_an_adapter_s_weights_are_counted_as_they_are(tmp_path):
 
 def test_padding_of_random_batches_is_foretold():
     slotted = rows(256)
-    told = estimate(preset_of(micro_batch_size=8, num_epochs=2), counts_of(slotted), None, half=False, packed=True)
+    told = estimate(preset_of(micro_batch_size=8, num_epochs=2), counted(slotted), None, half=False, packed=True)
     rng = random.Random(1)
     measured = []
     for _ in range(4):
@@ -164,12 +163,22 @@ def test_padding_of_random_batches_is_foretold():
 
 
 def test_a_budget_bounds_the_largest_micro_batch():
-    counts = counts_of(rows(64))
+    counts = counted(rows(64))
     free = estimate(preset_of(micro_batch_size=32), counts, None, half=False, packed=True)
     bound = estimate(preset_of(micro_batch_size=32, micro_batch_tokens=900), counts, None, half=False, packed=True)
     assert free.largest > 3000
     assert bound.largest == 900
     assert bound.steps == free.steps
+
+
+def test_kept_rows_are_counted_alike():
+    slotted, kept = rows(20), KeptRows()
+    for row in slotted:
+        kept.append(row.row)
+    assert counts_of(*kept.side_lengths()) == counted(slotted)
+    steps = KeptRows()
+    steps.append(EncodedRow(SampleId(0, 0), StepsEncoding([1, 2, 3], [-100, -100, 1]), None))
+    assert counts_of(*steps.side_lengths()).tokens == 3
 
 
 def test_steps_are_one_sequence_a_row():
