@@ -94,7 +94,7 @@ def test_check_prints_the_ledger_and_exits_by_the_gravest_finding(write_preset, 
     assert main(["check", str(write_preset(rows))]) == 0
     said = capsys.readouterr().out
     assert "train: 39 of 40 samples kept (98 %) · 1 identical-pair" in said
-    assert "Always choosing the longer answer, unread, is right in" in said
+    assert "answer, unread, is right in" in said
     assert not [name for name in planted["statistics"] if name in said]
 
 
