@@ -386,7 +386,7 @@ class Preset(BaseModel):
     wandb_log_model: Text | None = _tracking("What it stores: `checkpoint`, `end`.")
     use_tensorboard: Flag = _tracking("Write TensorBoard logs into the run's folder.", False)
     use_trackio: Flag = _tracking("Report to trackio.", False)
-    trackio_project_name: Text | None = _tracking("The trackio project.", default_text="the preset's name")
+    trackio_project_name: Text | None = _tracking("The trackio project.", default_text="`rm-workbench`")
 
     device: Annotated[
         Literal["auto", "cuda", "mps", "cpu"], *choice(Literal["auto", "cuda", "mps", "cpu"]).__metadata__

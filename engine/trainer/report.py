@@ -22,16 +22,15 @@ HISTOGRAMS = 100
 
 class Report(TrainerCallback):
     """Turns the trainer's callbacks into events, and its results into histograms and lines of `row_log` (the first
-    process has one). `baselines` join every evaluation's values.
+    process has one).
     """
 
-    def __init__(self, tell: Tell, baselines: dict[str, float], row_log: RowLog | None = None) -> None:
+    def __init__(self, tell: Tell, row_log: RowLog | None = None) -> None:
         self._tell = tell
         self._row_log = row_log
         self._pooled: list[Results] = []
         self._histogram_step = 0
         self._histogram_every = 1
-        self._baselines = baselines
         self._batches_evaluated = 0
         self._said = 0.0
         self.last_evaluation: tuple[int, dict[str, float]] | None = None
@@ -110,9 +109,8 @@ class Report(TrainerCallback):
         metrics: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """An evaluation, with the baselines to judge it by."""
+        """An evaluation."""
         values = {name: float(value) for name, value in (metrics or {}).items() if name.startswith("eval_")}
-        values |= self._baselines
         self.last_evaluation = state.global_step, values
         self._tell(Eval(state.global_step, dict(values)))
         self._batches_evaluated = 0

@@ -66,6 +66,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     prepared = prepare(opened, progress=lambda at: _tell_progress(tell, at), cancelled=requested)
     held_out = prepared.eval if prepared.eval and len(prepared.eval.rows) else None
     objective = choose_objective(preset, prepared.train.rows.judged_labels())
+    baselines = _baselines(preset, held_out)
     subsets = subsets_of(held_out.rows.ids, opened.eval.sources) if held_out else {}
     ledger = asdict(prepared.train.ledger)
     origin = origin_of(preset, prepared.train.digest, int(os.environ.get("WORLD_SIZE", "1")))
@@ -85,7 +86,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     os.environ.update(tracker_environment(preset, run_dir))
     packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
     stopper = StopAtStepEnd(requested)
-    report = Report(tell, _baselines(preset, held_out), RowLog(run_dir) if is_first_process() else None)
+    report = Report(tell, RowLog(run_dir) if is_first_process() else None)
     trainer = build_trainer(
         preset,
         run_dir,
@@ -98,6 +99,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
         objective=objective,
         observe=report.saw,
         subsets=subsets,
+        baselines=baselines,
         tell=tell,
     )
     tell(
@@ -150,6 +152,7 @@ def build_trainer(
     objective: Objective,
     observe: Observe,
     subsets: Mapping[SampleId, str],
+    baselines: Mapping[str, float],
     tell: Tell,
 ) -> RewardTrainer:
     """The trainer of a run: its batches and arguments as the preset says. Raises TrainingError."""
@@ -177,6 +180,7 @@ def build_trainer(
         callbacks=[*stopping, *callbacks],
         observe=observe,
         subsets=subsets,
+        baselines=baselines,
         budget=TokenBudget(tokens, preset.halve_micro_batch_on_oom, smaller) if tokens else None,
     )
     # The events have the numbers; printed into the log, they would bury the last words of what fails.
@@ -196,7 +200,7 @@ def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
     """What an evaluation's accuracy is to be compared with (steps have their majority baseline among the metrics)."""
     if held_out is None or preset.model_kind == "steps":
         return {}
-    return {"eval_length_baseline": length_baseline(held_out.rows)}
+    return {"length_baseline": length_baseline(held_out.rows)}
 
 
 def _cost(

@@ -50,8 +50,9 @@ class RewardTrainer(Trainer):
     The loss of an optimizer step is the mean over the items of its global batch (pairs, or judged steps), however they
     are divided over micro-batches and processes. A loss or a gradient that is not finite raises NotFiniteError with the
     rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs; None leaves the rows in
-    their order. `subsets` names the subset of evaluation rows that have metrics of their own. With a `budget`, the rows
-    of a step (`per_device_train_batch_size` of each process) are cut into micro-batches by tokens.
+    their order. `subsets` names the subset of evaluation rows that have metrics of their own; `baselines` join those of
+    an evaluation. With a `budget`, the rows of a step (`per_device_train_batch_size` of each process) are cut into
+    micro-batches by tokens.
     """
 
     loss_is_scaled_for_ga = True
@@ -72,12 +73,14 @@ class RewardTrainer(Trainer):
         callbacks: Sequence[TrainerCallback] = (),
         observe: Observe = lambda split, results: None,
         subsets: Mapping[SampleId, str] | None = None,
+        baselines: Mapping[str, float] | None = None,
         budget: TokenBudget | None = None,
     ) -> None:
         self.objective = objective
         self._micro_batches = MicroBatches(budget)
         self._observe = observe
         self._subsets = subsets or {}
+        self._baselines = baselines or {}
         self._order_seed = order_seed
         self._eval_collate = eval_collate or collate
         super().__init__(
@@ -251,6 +254,7 @@ class RewardTrainer(Trainer):
         spent = perf_counter() - began
         self._interval_began += spent
         metrics = metrics_of(results) | (by_subset(results, self._subsets) if self._subsets else {})
+        metrics |= self._baselines
         metrics |= {"tokens_per_second": passed.tokens / spent if spent > 0 else 0.0}
         self._tell_of("eval", results)
         prefixed = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
