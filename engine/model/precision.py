@@ -1,5 +1,6 @@
 """Which device trains, and in which number formats: decided from the preset and what is there, and said."""
 
+import platform
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,14 @@ class Precision:
         name = f"{self.device} ({torch.cuda.get_device_name()})" if self.device == "cuda" else self.device
         held = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.weights]
         return f"{name}, {held}" if self.autocast == "no" else f"{name}, {self.autocast} on {held} weights"
+
+
+def emulates_bf16(precision: Precision) -> bool:
+    """Whether bf16 is computed on a CPU that has no instructions for it, as far as that can be told (x86)."""
+    in_bf16 = precision.autocast == "bf16" or precision.weights == torch.bfloat16
+    if precision.device != "cpu" or not in_bf16 or platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    return not torch.cpu._is_avx512_bf16_supported() and not torch.cpu._is_amx_tile_supported()
 
 
 def choose_device(preset: Preset) -> Literal["cuda", "mps", "cpu"]:

@@ -191,6 +191,26 @@ def test_a_run_with_every_setting_of_its_loss_and_subsets(make_run, train, kind)
     assert values["eval_loss"] > 0.19 if kind == "pair" else values["eval_loss"] > 0
 
 
+@pytest.mark.parametrize(("has", "said"), [(True, []), (False, ["slow-bf16"])])
+def test_bf16_on_a_cpu_without_it_is_said_to_be_slow(make_run, train, monkeypatch, has, said):
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: has)
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    run = make_run(max_steps=1, bf16=True)
+    assert train(run) == 0
+    assert [event.code for event in events(run, FindingEvent) if event.code == "slow-bf16"] == said
+
+
+def test_tensorboard_gets_the_metrics_by_their_names(make_run, train):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = make_run(num_epochs=1, use_tensorboard=True)
+    assert train(run) == 0
+    written = accumulator.EventAccumulator(str(run.path / "tensorboard"))
+    written.Reload()
+    assert {scalar.step: scalar.value for scalar in written.Scalars("train/loss")} == pytest.approx(losses(run))
+    assert {"train/margin", "train/tokens", "eval/accuracy", "eval/length_baseline"} <= set(written.Tags()["scalars"])
+
+
 def test_an_adapter_resumes(make_run, train):
     values = {"num_epochs": 2, "adapter": "lora", "lora_dropout": 0.2}
     whole = make_run(name="whole", **values)
