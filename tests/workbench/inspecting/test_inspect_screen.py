@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 from textual.widgets import OptionList
 
@@ -17,18 +18,27 @@ async def at_inspect(pilot):
     await settled(pilot)
 
 
+async def at_inspect_without_waiting(pilot):
+    await pilot.pause()
+    await pilot.press("alt+3")
+    while pilot.app.screen.MODE != "inspect" or pilot.app.screen.row is None:
+        await pilot.pause()
+
+
 async def settled(pilot):
     for _ in range(3):
         await pilot.pause()
-        await pilot.app.workers.wait_for_complete(
-            [worker for worker in pilot.app.workers if worker.group not in ("ahead", "never")]
-        )
+        dialog = len(pilot.app.screen_stack) > 1  # what waits for its answer goes on after it
+        left = {"ahead", "ask"} if dialog else {"ahead"}
+        if waiting := [worker for worker in pilot.app.workers if worker.group not in left]:
+            await pilot.app.workers.wait_for_complete(waiting)
     await pilot.pause()
 
 
 async def choose(pilot, key, *words, press="enter"):
     """Opens a dialog with a key, goes to the option that has these words, and presses a key there."""
-    await pilot.press(key)
+    if key != "_":  # another dialog follows of itself
+        await pilot.press(key)
     while not (options := list(pilot.app.screen.query(OptionList).results())):
         await pilot.pause()
     labels = [str(option.prompt) for option in options[0].options]
@@ -369,3 +379,171 @@ def painted(app):
     """What stands on the screen, line by line."""
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+async def test_the_dialog_of_filters_says_what_there_is(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("f")
+        while "read" in painted(app) or "because missing-field" not in painted(app):
+            await pilot.pause(0.05)
+        screen = painted(app)
+        for words in ("Kept", "55", "92 %", "Dropped", "8 %", "lost part of the answer", "answer-cut", "Marked by you"):
+            assert words in screen
+        await pilot.press("escape")
+        assert "67 %" not in said(app, "#source .source")
+        assert "92 % kept 8 % missing-field" in said(app, "#source .source")
+
+
+async def test_conditions_add_up(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await choose(pilot, "f", "Kept")
+        await choose(pilot, "f", "truncated", press="space")
+        assert "row 3 of 60 train · 1 of 8 kept and truncated" in said(app, RowHeader)
+        await choose(pilot, "f", "Kept", press="space")
+        assert "1 of 8 truncated" in said(app, RowHeader)
+
+
+async def test_rows_of_some_length(open_on, stand_in, pairs):
+    wanted = [row.row for row in pairs() if row.sequences and 50 <= max(len(side.ids) for side in row.sequences) <= 55]
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await choose(pilot, "f", "Of some length")
+        await pilot.press(*"50-55", "enter")
+        await settled(pilot)
+        assert f"row {wanted[0]} of 60 train · 1 of {len(wanted)} 50-55 tokens" in said(app, RowHeader)
+
+
+async def test_rows_are_listed_while_they_are_read_and_reading_stops(open_on, stand_in):
+    inspector = stand_in()
+    inspector.summary_gate.clear()
+    app = open_on(inspector)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect_without_waiting(pilot)
+        await pilot.press("f")
+        while not app.screen.query(OptionList):
+            await pilot.pause()
+        await pilot.press("j", "j", "enter")
+        while "none so far" not in said(app, RowHeader):
+            await pilot.pause(0.01)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert [note.message for note in app._notifications][-1] == "Stopped."
+        inspector.summary_gate.set()
+        await choose(pilot, "f", "Dropped")
+        assert "1 of 5 dropped" in said(app, RowHeader)
+
+
+async def test_a_search_that_fails_moves_nothing(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("g", *"20", "enter")
+        await settled(pilot)
+        await pilot.press("home", "right")
+        before, cursor = painted(app), app.screen.focused.cursor
+        await pilot.press("slash", *"zebra", "enter")
+        await settled(pilot)
+        app.clear_notifications()
+        await pilot.pause()
+        assert app.screen.focused.cursor == cursor
+        assert painted(app) == before
+
+
+async def test_text_that_no_token_holds_is_found_in_the_raw_row(open_on, stand_in, pairs):
+    rows = pairs(10)
+    rows[7] = replace(rows[7], raw=json.dumps({"input": "?", "source": "xylophone.txt"}))
+    app = open_on(stand_in(rows=rows))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("slash", *"xylophone", "enter")
+        await settled(pilot)
+        assert "row 7 of 10 train · “xylophone” in 1 row" in said(app, RowHeader)
+        assert "not among its tokens" in [note.message for note in app._notifications][-1]
+
+
+async def test_found_rows_that_are_filtered_away_are_counted(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await choose(pilot, "f", "Dropped")
+        await pilot.press("slash", *"row 41", "enter")
+        await settled(pilot)
+        assert [note.message for note in app._notifications][-1].endswith("It is in 1 rows that are not listed.")
+        assert "row 5 of 60 train" in said(app, RowHeader)
+
+
+async def test_how_rows_are_listed_survives_a_restart(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await choose(pilot, "f", "Dropped")
+        await choose(pilot, "s", "Shortest first")
+        await pilot.press("n", "n")
+        await settled(pilot)
+        header = said(app, RowHeader)
+    again = open_on(stand_in())
+    async with again.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        assert "row 27 of 60 train · 3 of 5 dropped, shortest first" in said(again, RowHeader) == header
+        await pilot.press("escape")
+        await settled(pilot)
+    once_more = open_on(stand_in())
+    async with once_more.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        assert "row 27 of 60 train  ✗ dropped" in said(once_more, RowHeader)
+
+
+async def test_marked_rows_are_kept_walked_and_copied(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("n", "m", "n", "m", "n", "m", "m")
+        await settled(pilot)
+    again = open_on(stand_in())
+    async with again.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await choose(pilot, "f", "Marked by you")
+        assert "row 1 of 60 train · 1 of 2 marked" in said(again, RowHeader)
+        assert "● marked" in said(again, RowHeader)
+        await choose(pilot, "M", "Copy")
+        lines = again.clipboard.splitlines()
+        assert [json.loads(line)["chosen"][:6] for line in lines] == ["Row 1:", "Row 2:"]
+
+
+async def test_rows_go_by_what_a_run_made_of_them(open_on, stand_in, make_run):
+    make_run("first", digest="digest of train", losses={3: 2.5, 8: 0.1})
+    make_run("second", digest="digest of others", losses={1: 9.0})
+    app = open_on(stand_in())
+    async with app.run_test(size=(160, 40)) as pilot:
+        await at_inspect(pilot)
+        await choose(pilot, "s", "Highest loss first in first", "trained on these rows")
+        header = said(app, RowHeader)
+        assert "row 3 of 60 train · 1 of 60 highest loss first in run first" in header
+        assert "2.5 loss" in header
+        assert "loss in first" in str(app.screen.query_one(RowList).border_title)
+        await pilot.press("n", "n")
+        await settled(pilot)
+        assert "row 0 of 60 train · 3 of 60" in said(app, RowHeader)  # which the run never saw
+        await choose(pilot, "s", "By a run")
+        await choose(pilot, "_", "second")
+        await choose(pilot, "_", "Highest loss first in second")
+        assert "row 1 of 60 train · 1 of 60 highest loss first in run second" in said(app, RowHeader)
+
+
+async def test_raw_rows_are_not_what_another_preset_begins_with(open_on, stand_in, tmp_path):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await pilot.press("v", "v")
+        await settled(pilot)
+        assert app.state.of("inspect")["view"] == "raw"
+        other = tmp_path / "other.yaml"
+        other.write_text((tmp_path / "demo.yaml").read_text())
+        await app.open_preset(str(other), go=False)
+        await settled(pilot)
+        assert app.state.of("inspect")["view"] == "tokens"
