@@ -1,5 +1,6 @@
 """What Home and the preset screen look like. Look at a changed picture before accepting it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from engine.runs.summary import RunSummary
 from workbench.screens.home import HomeList
 from workbench.widgets.sample_pane import SamplePane
 
-SIZES = [(80, 24), (160, 50)]
+SIZES = [(80, 24), (120, 40), (200, 60)]
 PRESETS = (
     NamedPreset("demo-pairs", Path("demo-pairs.yaml"), "built in", "pair", "The demo for pairs, in about a minute."),
     NamedPreset("demo-steps", Path("demo-steps.yaml"), "built in", "steps", "The demo for steps."),
     NamedPreset("helpful", Path("presets/helpful.yaml"), "./presets", "pair", "Our own answers, \x1b[31mranked."),
+)
+RECENT = (
+    NamedPreset("helpful-longer", Path("helpful-longer.yaml"), "here", "pair", "Our own answers, up to 4096 tokens."),
+    NamedPreset("maths", Path("other/maths.yaml"), "other/", "steps", ""),
 )
 RUNS = [
     RunSummary(
@@ -36,7 +41,8 @@ def home(make_app, still, monkeypatch):
     """The app at home, with these presets and no or some runs."""
 
     def make(runs):
-        monkeypatch.setattr("workbench.screens.home._presets", lambda recent: (PRESETS, ()))
+        recent = RECENT if runs else ()
+        monkeypatch.setattr("workbench.screens.home._presets", lambda _: (PRESETS, recent))
         monkeypatch.setattr("workbench.screens.home._recent_runs", lambda: runs)
         return make_app()
 
@@ -54,7 +60,7 @@ def test_home(home, runs, size, snap_compare, settle):
     assert snap_compare(home(runs), terminal_size=size, run_before=ready)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
 @pytest.mark.parametrize("text", ["sample", "mistake", "steps"])
 def test_preset(make_app, still, pair_preset, steps_preset, text, size, snap_compare, settle):
     async def ready(pilot):
@@ -77,3 +83,35 @@ def test_preset(make_app, still, pair_preset, steps_preset, text, size, snap_com
 
 def drawn(screen, selector):
     return str(screen.query_one(selector).render())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_difference(make_app, still, pair_preset, size, snap_compare, settle):
+    async def ready(pilot):
+        app = pilot.app
+        await settle(pilot, lambda: app.session.checked and app.focused)
+        editor = app.screen.query_one(TextArea)
+        editor.replace("chat_template: llama3 # as the base has it", (3, 0), (3, 100))
+        editor.insert("learning_rate: 1e-5\n", (8, 0))
+        await settle(pilot, lambda: app.session.valid)
+        await pilot.press("f5")
+        await settle(pilot, lambda: app.screen.query("#differences") and "added" in drawn(app.screen, "#differences"))
+
+    assert snap_compare(make_app(pair_preset), terminal_size=size, run_before=ready)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_picker(home, own_folders, monkeypatch, size, snap_compare, settle):
+    async def ready(pilot):
+        await settle(pilot, lambda: pilot.app.screen.query_one("#presets", HomeList).option_count)
+        await pilot.press("n")
+        await settle(pilot, lambda: pilot.app.screen.query("PickPath OptionList"))
+        await settle(pilot, lambda: pilot.app.screen.query_one("OptionList").option_count)
+
+    monkeypatch.setattr("workbench.screens.pick_path.time.time", lambda: 1_700_000_000.0)
+    for name, size_of in (("answers.jsonl", 2_400_000), ("steps.parquet", 81_000), ("notes.txt", 10)):
+        path = own_folders / name
+        path.write_bytes(b"x" * size_of)
+        os.utime(path, (1_699_990_000, 1_699_990_000))
+    (own_folders / "more").mkdir()
+    assert snap_compare(home([]), terminal_size=size, run_before=ready)
