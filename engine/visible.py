@@ -10,6 +10,7 @@ _HOSTILE = re.compile(
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero width, line separators, bidirectional overrides and isolates
     "\ufe00-\ufe0f\ufeff\ufff9-\ufffb"  # variation selectors, byte order mark, annotations
     "\ud800-\udfff"  # lone surrogates
+    "\U0001f3fb-\U0001f3ff"  # skin tones, on whose width no two terminals agree
     "\U000e0000-\U000e0fff"  # tags and further selectors
     "]"
 )

@@ -15,6 +15,7 @@ from workbench.screen_text import visible
         ("zero\u200bwidth\ufeff", "zero⟨200B⟩width⟨FEFF⟩"),
         ("\u202egnp.exe", "⟨202E⟩gnp.exe"),
         ("\ud800", "⟨D800⟩"),
+        ("👍🏽", "👍⟨1F3FD⟩"),
         ("", ""),
     ],
 )

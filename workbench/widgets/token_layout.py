@@ -306,7 +306,7 @@ def _columns(sequence: TokenSequence, marks: Marks, view: View, width: int) -> I
                 yield from rows()
             gutter = str(step + 1) if step >= 0 else ""
         for whole, below, kind in columns:
-            over = whole if cells_of(whole) <= width else chop_cells(whole, width - 1)[0] + "…"
+            over = whole if cells_of(whole) <= width else chop_cells(whole[:width], width - 1)[0] + "…"
             cells = max(cells_of(over), cells_of(below))
             if used + cells > width:
                 yield from rows()

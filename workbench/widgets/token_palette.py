@@ -86,7 +86,9 @@ INKS: Mapping[str, Ink] = {
 BADGES = frozenset({"diverges", "pooled", "cut", "right", "wrong", "soft", "unjudged"})
 """The kinds that are words of ours beside the tokens: brackets set them off where there is no ground to do it."""
 
-COLOUR_BLIND_DARK: Mapping[str, str] = {
+NO_COLOUR, COLOUR_BLIND = "no-colour", "colour-blind"
+"""What the names of such themes hold."""
+COLOUR_BLIND_DARK: dict[str, str] = {
     "chosen": "#56b4e9",
     "rejected": "#e69f00",
     "positive": "#56b4e9",
@@ -95,7 +97,7 @@ COLOUR_BLIND_DARK: Mapping[str, str] = {
     "special": "#00b894",
     "cut": "#e8743b",
 }
-COLOUR_BLIND_LIGHT: Mapping[str, str] = {
+COLOUR_BLIND_LIGHT: dict[str, str] = {
     "chosen": "#0072b2",
     "rejected": "#a35f00",
     "positive": "#0072b2",
@@ -108,10 +110,18 @@ COLOUR_BLIND_LIGHT: Mapping[str, str] = {
 
 
 def depth_of(app: App[object]) -> Depth:
-    """What the app can show: none where NO_COLOR or the theme say so, sixteen on a terminal that has no more."""
-    if app.no_color or app.theme_variables.get("tokens") == "plain":
+    """What the app can show: nothing where NO_COLOR or the theme's name say so, sixteen where there are no more."""
+    if app.no_color or NO_COLOUR in app.theme:
         return Depth.NONE
-    return Depth.FULL if app.console.color_system in ("256", "truecolor") else Depth.SIXTEEN
+    return Depth.FULL if app.console.color_system in {"256", "truecolor"} else Depth.SIXTEEN
+
+
+def hues_of(app: App[object]) -> Mapping[str, str]:
+    """The hues by name: the theme's; in a theme for the colour-blind those that all eyes tell apart."""
+    hues = app.theme_variables
+    if COLOUR_BLIND in app.theme:
+        return hues | (COLOUR_BLIND_DARK if app.current_theme.dark else COLOUR_BLIND_LIGHT)
+    return hues
 
 
 class TokenPalette:
@@ -142,15 +152,13 @@ class TokenPalette:
             inks = [INKS[kind] for kind in kinds]
             # A terminal's own colours cannot be blended: nothing is known of them.
             depth = Depth.SIXTEEN if background.ansi is not None and self.depth is Depth.FULL else self.depth
-            variables = self._widget.app.theme_variables
-            style = self._styles[kinds] = mixed(inks, variables, background, foreground, depth)
+            hues = hues_of(self._widget.app)
+            style = self._styles[kinds] = mixed(inks, hues, background, foreground, depth)
         return style
 
 
-def mixed(
-    inks: Iterable[Ink], variables: Mapping[str, str], background: Color, foreground: Color, depth: Depth
-) -> Style:
-    """One Rich style of inks laid over each other, with hues looked up in `variables`.
+def mixed(inks: Iterable[Ink], hues: Mapping[str, str], background: Color, foreground: Color, depth: Depth) -> Style:
+    """One Rich style of inks laid over each other, with hues looked up by name.
 
     In sixteen colours a hue is taken as it is, since half tones would round to anything; in none there is only what
     the terminal writes with.
@@ -162,11 +170,11 @@ def mixed(
         if depth is not Depth.FULL:
             attributes += Style.parse(ink.plain)
         if depth is Depth.FULL and ink.ground:
-            ground = ground.blend(_hue(ink.ground, variables, background, foreground), ink.tint, alpha=1.0)
+            ground = ground.blend(_hue(ink.ground, hues, background, foreground), ink.tint, alpha=1.0)
         # A word on a ground of some hue: without grounds, the word takes the hue.
         hue = ink.ground if depth is Depth.SIXTEEN and ink.hue == "background" else ink.hue
         if hue and depth is not Depth.NONE:
-            text = _hue(hue, variables, background, foreground)
+            text = _hue(hue, hues, background, foreground)
         fade *= ink.fade
         faintest = min(faintest, ink.fade)
     if depth is Depth.FULL:
@@ -180,7 +188,7 @@ _FAINTEST = 0.68
 """However many kinds fade a text together, so much of it is left: it can still be read."""
 
 
-def _hue(name: str, variables: Mapping[str, str], background: Color, foreground: Color) -> Color:
+def _hue(name: str, hues: Mapping[str, str], background: Color, foreground: Color) -> Color:
     if name == "background":
         return background
-    return foreground if name == "foreground" else Color.parse(variables[name])
+    return foreground if name == "foreground" else Color.parse(hues[name])

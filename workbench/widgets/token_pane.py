@@ -113,7 +113,8 @@ class TokenPane(VerticalScroll, can_focus=False):
         if kept.below is not None:
             return line - min(kept.below, height - 1)
         context = min(kept.context, (height - 1) // 2)
-        top = max(min(max(round(self.scroll_y), line + context + 1 - height), line - context), 0)
+        last = min(max(self.tokens.end_of(kept.token), line + context), line + height - 1 - context)
+        top = max(min(max(round(self.scroll_y), last + 1 - height), line - context), 0)
         if self._is_settled:
             self._kept = Anchor(kept.token, line - top)
         return top

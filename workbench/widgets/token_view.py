@@ -149,6 +149,14 @@ class TokenView(Widget, can_focus=True):
             return None
         return layout.reach(token)
 
+    def end_of(self, token: int) -> int:
+        """The last line that a token, or what is said beside it, stands on, as far as lines are laid out."""
+        layout = self._layout
+        if layout is None:
+            return 0
+        following = layout.token_lines[token + 1] if token + 1 < len(layout.token_lines) else len(layout.lines) - 1
+        return max(following, 0)
+
     def token_on(self, line: int) -> int:
         """The first token on a line (GAP: none)."""
         return self._layout.token_at(line, 0) if self._layout else GAP

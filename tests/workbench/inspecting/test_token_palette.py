@@ -1,5 +1,6 @@
 """What tokens look like in full colour, in sixteen colours and in none: nothing is told by colour alone."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -16,6 +17,7 @@ from workbench.widgets.token_palette import (
     INKS,
     Depth,
     depth_of,
+    hues_of,
     mixed,
 )
 from workbench.widgets.token_view import TokenView
@@ -132,3 +134,18 @@ async def test_a_terminal_with_few_colours_shows_every_mark_in_words_and_weight(
             app.query_one(TokenView).focus()
             await pilot.pause()
             assert any(style.reverse for _, style in painted(app))
+
+
+async def test_a_themes_name_chooses_the_hues_that_all_eyes_tell_apart_or_none():
+    app = App()
+    for theme in (DARK, LIGHT):
+        for name in ("colour-blind", "no-colour"):
+            app.register_theme(replace(theme, name=f"{name}-{theme.name}"))
+    async with app.run_test():
+        app.theme = f"colour-blind-{LIGHT.name}"
+        assert hues_of(app)["rejected"] == COLOUR_BLIND_LIGHT["rejected"]
+        app.theme = f"no-colour-{DARK.name}"
+        assert depth_of(app) is Depth.NONE
+        app.theme = f"colour-blind-{DARK.name}"
+        assert depth_of(app) is not Depth.NONE
+        assert hues_of(app)["rejected"] == COLOUR_BLIND_DARK["rejected"]

@@ -1,8 +1,12 @@
 """What is in sight: when a row comes in, after a resize, in another view, and after its reader has moved."""
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App
 
+from engine.encode.encoding import MASKED, Part, TokenSequence
+from engine.inspector.messages import RowView
+from workbench.screen_text import visible
 from workbench.theme import VARIABLES_DARK
 from workbench.widgets.sample_views import SampleViews
 from workbench.widgets.token_layout import View
@@ -148,3 +152,36 @@ async def test_the_cursor_walks_with_arrows_and_with_the_letters_of_vim(make_pai
                 await pilot.press(key)
                 walked.append(tokens.cursor)
             assert walked[:2] == [0, 1] and walked[2] > 2 and walked[3] == walked[2] - 1 and walked[4] in (0, 1)
+
+
+def huge(tail):
+    """A megabyte in one line, then a word of 100,000 letters, wide ones among them, then `tail`."""
+    pieces = [*(f" line{number:04}{'x' * 990}" for number in range(1_000)), "word漢" * 20_000, tail]
+    starts = [0]
+    for piece in pieces[:-1]:
+        starts.append(starts[-1] + len(piece))
+    count = len(pieces)
+    return TokenSequence(
+        text="".join(pieces), ids=[hash(piece) for piece in pieces], pieces=pieces, starts=starts,
+        ends=[*starts[1:], starts[-1] + len(tail)], parts=[Part.ANSWER] * count, steps=[-1] * count,
+        labels=[MASKED] * count, special=[False] * count, fields=["chosen"] * count, field_starts=starts,
+        kept_start=0, kept_end=count, pooled=count - 1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_hostile_and_huge_text_leaves_every_line_as_wide_as_the_screen(hostile, size):
+    odd = "e\u0301\u200d👩🏽\u200d👩 🇦🇺 ﷽ ק\u05b8 \ud83d \x1b[31m"
+    big = RowView(0, 0, 0, "pair", True, "{}", (huge(f"{odd}."), huge(f"{odd}!")), 1_001)
+    app = Alone()
+    async with app.run_test(size=size) as pilot:
+        for row, views in ((hostile, (View.TEXT, View.IDS, View.TOKENS)), (big, (View.IDS, View.TEXT))):
+            app.views.show(row)
+            await until(pilot, lambda: all_see(app, "◆ differs"))
+            for view in views if size == (80, 24) or row is hostile else ():
+                app.views.set_view(view, whitespace=view is View.TEXT)
+                await pilot.press("end")
+                await until(pilot, lambda: "▲ reward read here" in app.seen(app.panes[0]))
+                for strip in app.screen._compositor.render_strips():
+                    assert cell_len(strip.text) == size[0]
+                    assert visible(strip.text) == strip.text
