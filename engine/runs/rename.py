@@ -29,15 +29,17 @@ def rename_run(run: RunFolder, name: str) -> RunFolder:
     try:
         if new.path.exists():
             raise RunError(f"there is a {name} already", str(new.path), "choose another name")
+        # First what fails in a folder that cannot be written, so that nothing is half renamed.
+        update_manifest(run.path, name=name)
         try:
             run.path.rename(new.path)
         except OSError as error:
+            update_manifest(run.path, name=run.name)
             raise RunError(
                 f"the folder cannot be renamed: {error.strerror or error}", str(run.path), "check its owner and mode"
             ) from error
         forget(run.path)
         remember(new.path)
-        update_manifest(new.path, name=name)
         for checkpoint in new.checkpoints():
             _follow_best(checkpoint / STATE, run.path, new.path)
     finally:

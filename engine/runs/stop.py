@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -36,7 +37,13 @@ def stop(run: RunFolder) -> None:
 
 
 def terminate(run: RunFolder) -> int:
-    """Send SIGTERM to every process of the run; returns how many. The trainer takes it as a request to stop."""
+    """Send SIGTERM to every process of the run; returns how many. The trainer takes it as a request to stop.
+
+    The request is written down too, where that can be: of several processes, one that is sent SIGTERM by its launcher
+    tells by it whether a person asked, or another process died.
+    """
+    with suppress(OSError):
+        run.stop_request.touch()
     return _signal(run, signal.SIGTERM)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import shutil
 import traceback
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.prepare import Cancelled
 from engine.runs.checkpoint import discard_broken
 from engine.trainer.error import NotFiniteError, StopRequestedError
 from engine.trainer.pulse import moved
-from engine.trainer.request import StopRequest, is_first_process
+from engine.trainer.request import LOST, StopRequest, has_lost_another, is_first_process
 from engine.trainer.run import train_run
 
 ROOM = 16 << 20
@@ -46,11 +47,14 @@ def main(run_dir: Path, requested: StopRequest) -> int:
         if isinstance(error, NotFiniteError):
             tell(FindingEvent("not-finite", "error", error.what, tuple((row.dataset, row.row) for row in error.rows)))
         # Told before room is made: what is removed here may be all that filled the disk.
-        end = failure(error, run_dir)
+        cut_off = not isinstance(error, EngineError) and re.search(r"(?i)\b(peer|gloo|nccl|connection)", str(error))
+        end = LOST if cut_off and has_lost_another() else failure(error, run_dir)
         if writer is not None:
             for broken in discard_broken(run_dir):
                 LOG.info("removed %s, which was not written to its end", broken.name)
     requested.meet_in_time()
+    if end.status == "stopped" and requested.not_asked():
+        end = LOST
     if end.status == "stopped":
         requested.clear()
     tell(end)

@@ -7,11 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 from engine.events.schema import End
 from engine.events.writer import EventWriter
 from engine.runs.folder import RunFolder
 from engine.trainer.error import StopRequestedError
 
+LOST = End(
+    "failed", "Another process of the run died.", "The log says how. Resumed, it goes on from its last checkpoint."
+)
 _LOOK = 0.1
 
 
@@ -21,6 +26,7 @@ class StopRequest:
     def __init__(self, run_dir: Path) -> None:
         self._run = RunFolder(run_dir)
         self._signalled = False
+        self.lost_another = False
         self._over: threading.Event | None = None
 
     def listen(self) -> None:
@@ -31,6 +37,10 @@ class StopRequest:
     def __call__(self) -> bool:
         """Whether there is a request."""
         return self._signalled or self._run.stop_request.exists()
+
+    def not_asked(self) -> bool:
+        """Whether it was not a person who asked: another process died, and its launcher ends the rest."""
+        return self.lost_another and not self._run.stop_request.exists()
 
     def check(self) -> None:
         """Raise StopRequestedError if there is a request."""
@@ -67,14 +77,27 @@ class StopRequest:
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
+        self.lost_another = self.lost_another or has_lost_another()
         if self._over is not None:
             for other in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(other, signal.SIG_IGN)
             if is_first_process():
                 with EventWriter(self._run.events) as events:
-                    events.write(End("stopped", "Stopped before the first step."))
+                    events.write(LOST if self.not_asked() else End("stopped", "Stopped before the first step."))
             self.clear()
             os._exit(0)
+
+
+def has_lost_another() -> bool:
+    """Whether a process of this run on this machine is dead: the launcher ends the others then, as by a request."""
+    if not is_one_of_several():
+        return False
+    try:
+        siblings = psutil.Process(os.getppid()).children()
+        living = [process for process in siblings if process.status() != psutil.STATUS_ZOMBIE]
+    except psutil.Error:
+        return False
+    return len(living) < int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def is_first_process() -> bool:

@@ -42,7 +42,7 @@ class StopAtStepEnd(TrainerCallback):
     ) -> TrainerControl:
         """Ask the trainer for a checkpoint and an end, if a stop was asked for."""
         moved()
-        self._look_for_folder(Path(args.output_dir), control.should_save)
+        self._look_for_folder(Path(str(args.output_dir)), control.should_save)
         if _any_process(self._requested(), args) and state.global_step < state.max_steps:
             self.stopping = control.should_save = control.should_training_stop = True
             control.should_evaluate = False
