@@ -341,10 +341,10 @@ class WorkbenchApp(App[int]):
 
     def action_help(self) -> None:
         """Show the keys that work here, from the bindings themselves."""
-        from workbench.screens.help import HelpScreen, keys_of
+        from workbench.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(keys_of(self.screen)))
+            self.push_screen(HelpScreen(self.screen))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that a key does here, and those that have no key."""

@@ -1,6 +1,8 @@
+import re
 from types import SimpleNamespace
 
 import pytest
+from textual.widgets import OptionList, Static
 
 from workbench.__main__ import main
 from workbench.modes import MODES
@@ -18,15 +20,60 @@ async def test_starts_at_home_and_every_place_has_a_tab(make_app):
         assert tabs == [f"{mode.key} {mode.title}" for mode in MODES]
 
 
+def help_text(app):
+    options = app.screen.query_one(OptionList)
+    return "\n".join(str(options.get_option_at_index(i).prompt) for i in range(options.option_count))
+
+
+async def highlight(pilot, title):
+    lines = help_text(pilot.app).splitlines()
+    pilot.app.screen.query_one(OptionList).highlighted = next(i for i, line in enumerate(lines) if title in line)
+    await pilot.pause()
+
+
 async def test_help_lists_the_keys_that_work_here(make_app):
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("f1")
-        text = str(app.screen.query_one("Static").render())
-        assert "Go to Inspect" in text
-        assert "Quit" in text
+        assert "Go to Inspect" in help_text(app)
+        assert "Quit" in help_text(app)
         await pilot.press("escape")
         assert app.current_mode == "home"
+
+
+async def test_a_key_is_changed_where_it_is_listed_and_kept_for_the_next_session(make_app):
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f1")
+        await highlight(pilot, "Last error")
+        await pilot.press("enter", "f9")
+        await pilot.pause()
+        assert re.search(r"(?i)f9 +Last error", help_text(app))
+        await pilot.press("escape", "f9")
+        await pilot.pause()
+        assert app._notifications, "the new key does what the old one did"
+    again = make_app()
+    async with again.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f1")
+        assert re.search(r"(?i)f9 +Last error", help_text(again))
+        await highlight(pilot, "Last error")
+        await pilot.press("backspace")
+        await pilot.pause()
+        assert re.search(r"! +Last error", help_text(again))
+
+
+async def test_a_key_that_is_taken_or_that_leads_out_is_not_given_away(make_app):
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f1")
+        await highlight(pilot, "Last error")
+        for key, told in (("4", "is taken here: Go to Check"), ("enter", "stays what it is")):
+            await pilot.press("enter", key)
+            assert told in str(app.screen.query_one(Static).render())
+        assert re.search(r"! +Last error", help_text(app))
+        await pilot.press("enter", "escape", "escape")
+        assert app.current_mode == "home"
+        assert not app.state.keymap
 
 
 async def test_an_error_can_be_read_in_full_and_copied(make_app):
