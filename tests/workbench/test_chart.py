@@ -135,6 +135,12 @@ def test_a_narrow_title_gives_up_words_before_numbers():
     assert [part for part in title.split() if part[0] == "0"] == ["0.1230", "0.2460", "0.3690"]
 
 
+def test_many_curves_are_named_in_a_narrow_title_by_the_heads_of_their_names():
+    names = ("refusals", "safety", "mathematics", "code", "chat")
+    curves = tuple(Curve(name, series_of(0.5), number, marks=True) for number, name in enumerate(names))
+    assert text_of(Plot("accuracy", curves), 60)[0].split()[2::2] == ["refusa", "safety", "mathem", "code", "chat"]
+
+
 def test_a_reference_is_drawn_where_it_is_near_and_left_out_where_it_would_flatten_the_curve():
     near = plot_of(0.7, 0.6, references=(Reference(math.log(2), "ln 2"),))
     far = plot_of(0.01, 0.02, references=(Reference(math.log(2), "ln 2"),))

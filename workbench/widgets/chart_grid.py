@@ -12,7 +12,7 @@ from textual.events import Resize
 from workbench.widgets.chart import Chart
 from workbench.widgets.plot import AXES, Plot, extent_of
 
-MOST = 4
+MOST = 6
 _SMOOTHINGS: tuple[int | None, ...] = (None, 1, 10, 50, 200)
 
 
@@ -27,7 +27,8 @@ class ChartGrid(Grid):
     """
     BINDING_GROUP_TITLE = "Charts"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "axis", "Axis", tooltip="Step, tokens, time or epoch along the charts", id="charts.axis"),
+        Binding("x", "axis", "Axis", tooltip="Step, tokens, time or epoch along the charts", show=False,
+                id="charts.axis"),
         Binding("y", "log_scale", "Y log", tooltip="The focused chart on a logarithmic scale", show=False,
                 id="charts.log"),
         Binding("m", "smooth", "Smooth", tooltip="Length of the moving average", show=False, id="charts.smooth"),
@@ -88,8 +89,8 @@ class ChartGrid(Grid):
     def _room(self) -> tuple[int, int]:
         """How many columns and rows of charts have room to be read."""
         width, height = self.size.width, self.size.height
-        columns = 2 if width >= 64 else 1
-        rows = max(1, min(2, height // (12 if columns == 2 else 7)))
+        columns = 3 if width >= 180 else 2 if width >= 64 else 1
+        rows = max(1, min(2, height // (12 if columns > 1 else 7)))
         return columns, rows
 
     def _arrange(self) -> None:

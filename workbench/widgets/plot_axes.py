@@ -3,6 +3,9 @@
 from workbench.widgets.plot import COLOURS, Curve, Frame, Plot, window_length
 from workbench.widgets.ticks import clock_label, nice_ticks, short_duration, short_number, tick_labels, time_ticks
 
+_Legend = tuple[list[tuple[str, str]], ...]
+_SIGN = 4
+_SHORTEST = 3
 _MANY = 3  # curves beyond which a narrow title names them, and leaves their values to the crosshair
 
 
@@ -12,6 +15,8 @@ def title_row(plot: Plot, width: int) -> list[tuple[str, str]]:
     if plot.cursor is not None:
         tail = f"{axis_value(plot.axis, plot.cursor)}{'  ' + tail if tail else ''}"
     legends = [legend for curve in plot.curves if (legend := _legend(plot, curve))]
+    if len(legends) > _MANY:
+        legends = _cut_to(legends, width - len(plot.title) - len(tail) - 3)
     for words in (4, 3, 2, 0) if len(legends) > _MANY else (4, 3, 1, 0):
         parts = [(" ", "blank"), (plot.title, "title")]
         for legend in legends:
@@ -26,7 +31,21 @@ def title_row(plot: Plot, width: int) -> list[tuple[str, str]]:
     return [*parts, (" " * space, "blank")]
 
 
-def _legend(plot: Plot, curve: Curve) -> tuple[list[tuple[str, str]], ...] | None:
+def _cut_to(legends: list[_Legend], room: int) -> list[_Legend]:
+    """The legends, their names shortened alike as far as all of them need it to fit beside each other."""
+    longest = max(len(_name(legend)) for legend in legends)
+    while longest > _SHORTEST and sum(min(len(_name(legend)), longest) + _SIGN for legend in legends) > room:
+        longest -= 1
+    return [
+        (legend[0], legend[1], [legend[0][0], (_name(legend)[:longest], "axis")], *legend[3:]) for legend in legends
+    ]
+
+
+def _name(legend: _Legend) -> str:
+    return legend[2][1][0]
+
+
+def _legend(plot: Plot, curve: Curve) -> _Legend | None:
     """A curve's entry in the title in ever more words, None for a curve without values."""
     index: int | None = len(curve.series) - 1
     if plot.cursor is not None:

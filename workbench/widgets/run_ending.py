@@ -5,7 +5,7 @@ from textual.widgets import Static
 
 from workbench.screen_text import visible
 
-_LINES = 5
+_LINES = 3
 _KEYS = {"failed": " · r resume", "crashed": " · r resume", "stalled": " · s stop", "orphaned": " · k clean up"}
 
 

@@ -32,7 +32,8 @@ class RunView(Vertical):
     RunView { height: 1fr; }
     RunView LogTail { display: none; }
     RunView.-log LogTail { display: block; }
-    RunView.-short MetricTiles { display: none; }
+    RunView.-log.-low RunEnding { display: none; }
+    RunView.-log.-low MetricTiles, RunView.-troubled.-low MetricTiles, RunView.-short MetricTiles { display: none; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -156,6 +157,7 @@ class RunView(Vertical):
     def on_resize(self) -> None:
         """The state line's bar and the tiles depend on the size."""
         self.set_class(self.size.height < 16, "-short")
+        self.set_class(self.size.height < 30, "-low")
         self.call_after_refresh(self._show_state)
 
     def _show(self) -> None:
@@ -169,6 +171,7 @@ class RunView(Vertical):
         if self.log_shown:
             self.query_one(LogTail).show(self._log)
         ending = self.query_one(RunEnding)
+        self.set_class(self.state in _TROUBLED, "-troubled")
         if self.status is not None and self.state in _TROUBLED:
             ending.show(self.state, self.status.message, self.status.advice, self._log)
         else:
