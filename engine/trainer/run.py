@@ -228,7 +228,7 @@ def _notices(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
         text = f"{used} of {gpus} GPUs are used: `num_processes: {gpus}` uses all."
         notices.append(FindingEvent("idle-gpus", "info", text))
     if emulates_bf16(choose_precision(loaded.preset)):
-        text = "This CPU has no bf16 instructions: bf16 took 2 to 12 times as long as fp32 where measured. Remove `bf16`."
+        text = "This CPU has no bf16 instructions: bf16 takes 2 to 12 times as long as fp32 (measured). Remove `bf16`."
         notices.append(FindingEvent("slow-bf16", "warning", text))
     if model.new_head:
         notices.append(FindingEvent("new-head", "info", "The head starts from random weights: the model has none."))
