@@ -69,6 +69,8 @@ class WorkbenchApp(App[int]):
         Binding("f1,question_mark", "help", "Help", tooltip="The keys that work here", id="help", key_display="F1"),
         Binding("ctrl+p", "command_palette", "Commands", tooltip="Every action, by name", show=True, id="palette",
                 priority=True),
+        Binding("ctrl+o", "jump", "Jump", tooltip="A letter on every part of the screen: press it to go there",
+                show=False, id="jump", priority=True),
         Binding("exclamation_mark", "trouble", "Last error", tooltip="The last error in full, to read and to copy",
                 show=False, id="trouble"),
         Binding("ctrl+q", "quit", "Quit", tooltip="Nothing is lost: unsaved edits are kept, runs go on", id="quit",
@@ -338,6 +340,15 @@ class WorkbenchApp(App[int]):
             self.notify("Nothing went wrong so far.", markup=False)
 
     # --- help and commands ---
+
+    @work(group="jump", exit_on_error=False)
+    async def action_jump(self) -> None:
+        """Put a letter on every part of the screen that takes keys, and go to the one whose letter is pressed."""
+        from workbench.screens.jump import JumpScreen
+
+        below = self.screen
+        if not below.is_modal and (place := await self.push_screen_wait(JumpScreen(below))):
+            below.set_focus(place)
 
     def action_help(self) -> None:
         """Show the keys that work here, from the bindings themselves."""

@@ -198,3 +198,21 @@ def test_a_dumb_terminal_is_told_so(monkeypatch, capsys):
 def test_commands_go_to_the_command_line(capsys):
     assert main(["show", "demo-pears"]) == 2
     assert "no preset of this name" in capsys.readouterr().err
+
+
+async def test_jumping_puts_a_letter_on_every_part_and_goes_to_the_one_pressed(make_app, pair_preset):
+    app = make_app(pair_preset)
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.pause()
+        below = app.screen
+        first, second = [widget for widget in below.focus_chain if widget.region.area][:2]
+        for letter, place in (("a", first), ("s", second)):
+            await pilot.press("ctrl+o")
+            labels = {str(label.render()): label.region.offset for label in app.screen.query(Static)}
+            assert labels[letter] == place.region.offset
+            await pilot.press(letter)
+            await pilot.pause()
+            assert app.screen is below
+            assert below.focused is place
+        await pilot.press("ctrl+o", "escape")
+        assert below.focused is second
