@@ -105,16 +105,15 @@ def tokens_in_words(told: Estimate) -> str:
 
 
 def memory_in_words(told: Estimate) -> str:
-    """`about 3.2 GiB at most (weights 1.0, gradients 1.0, optimizer 2.0, activations 0.2), 4,213 tokens at once`; empty
-    where it is not known.
-    """
+    """`about 3.2 GiB at most (weights 1.0 GiB, …), 4,213 tokens at once`; empty where it is not known."""
     if told.memory is None:
         return ""
     parts = ("weights", "gradients", "optimizer", "activations")
-    sizes = ", ".join(f"{part} {_gib(getattr(told.memory, part))}" for part in parts)
+    sizes = ", ".join(f"{part} {_size(getattr(told.memory, part))}" for part in parts)
     sure = "about" if told.measured else "very roughly"
-    return f"{sure} {_gib(told.memory.peak)} GiB at most ({sizes}), {told.largest:,} tokens at once"
+    return f"{sure} {_size(told.memory.peak)} at most ({sizes}), {told.largest:,} tokens at once"
 
 
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.2g}" if size < 2**30 else f"{size / 2**30:.1f}"
+def _size(size: int) -> str:
+    mib = size / 2**20
+    return f"{mib / 1024:.1f} GiB" if mib >= 1000 else f"{mib:.0f} MiB" if mib >= 10 else f"{mib:.1f} MiB"

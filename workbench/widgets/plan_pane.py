@@ -1,12 +1,12 @@
 """What will be trained, before it is: the preset in plain words, rows and steps, and what stands against it."""
 
-import math
-
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
+from engine.cost.estimate import computes_in_half, estimate, memory_in_words, tokens_in_words
+from engine.cost.plan import plan
 from engine.inspector.check_messages import CheckReport
 from engine.inspector.messages import Description, Failure
 from engine.preset.schema import Preset
@@ -45,14 +45,6 @@ class PlanPane(Vertical):
         self.query_one("#plan-facts", Static).update(_plan(session, known, gpus))
 
 
-def steps_of(preset: Preset, rows: int) -> int:
-    """The optimizer steps of a training on `rows` rows, as the trainer counts them."""
-    if preset.max_steps:
-        return preset.max_steps
-    micro_batches = math.ceil(rows / (preset.micro_batch_size * preset.num_processes))
-    return math.ceil(max(1, math.ceil(micro_batches / preset.gradient_accumulation_steps)) * preset.num_epochs)
-
-
 def _plan(session: Session, known: Description | CheckReport | Failure | None, gpus: tuple[str, ...] | None) -> Content:
     if session.path is None:
         return Content.assemble(
@@ -79,6 +71,7 @@ def _facts(
     factors = f" ({' × '.join(parts)})" if len(parts) > 1 else ""
     rate = f"{preset.optimizer}, learning rate {preset.learning_rate:g}, {preset.lr_scheduler}"
     adapter = f"LoRA, rank {preset.lora_r}" if preset.adapter else "all weights"
+    tokens, memory = _cost(preset, known, gpus)
     return [
         ("objective", "pairs, Bradley-Terry" if pairs else "steps, cross entropy on each step's label"),
         ("model", f"{preset.base_model}, {adapter}"),
@@ -87,6 +80,8 @@ def _facts(
         ("length", f"at most {preset.sequence_len:,} tokens"),
         ("batch", f"{batch:,} sample{'' if batch == 1 else 's'} a step{factors}"),
         ("steps", _steps(preset, known)),
+        ("tokens", tokens),
+        ("memory", memory),
         ("optimizer", rate),
         ("evaluation", _evaluation(preset)),
         ("device", _device(preset, gpus)),
@@ -122,7 +117,22 @@ def _steps(preset: Preset, known: Description | CheckReport | Failure | None) ->
     if rows is None:
         return epochs
     sure = "" if isinstance(known, CheckReport) else "at most "
-    return f"{sure}{steps_of(preset, rows):,} in {epochs}"
+    return f"{sure}{plan(preset, rows, preset.num_processes).steps:,} in {epochs}"
+
+
+def _cost(preset: Preset, known: Description | CheckReport | Failure | None, gpus: tuple[str, ...] | None) -> list[str]:
+    """Tokens and memory, once a check has told what they depend on."""
+    if not isinstance(known, CheckReport) or known.tokens is None or not known.complete or not known.kept:
+        return ["", ""]
+    told = estimate(
+        preset,
+        known.tokens,
+        known.model,
+        half=computes_in_half(preset, gpu=bool(gpus)),
+        packed=preset.sample_packing is not False,
+        processes=preset.num_processes,
+    )
+    return [tokens_in_words(told), memory_in_words(told)]
 
 
 def _evaluation(preset: Preset) -> str:
