@@ -85,24 +85,25 @@ class RawText(Widget):
 
 
 class RawView(VerticalScroll):
-    """The raw row, scrolled."""
+    """The raw row, scrolled. Where it stands `alone`, its title says why the row was dropped."""
 
     DEFAULT_CSS = """
     RawView { height: 1fr; padding: 0 1; border-top: solid $foreground 25%; scrollbar-size-vertical: 1;
         &:focus { border-top: solid $primary; } }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, alone: bool = False) -> None:
         super().__init__(id=id)
         self._text = RawText()
+        self._alone = alone
 
     def compose(self) -> Iterator[Widget]:
         """The columns."""
         yield self._text
 
     def show(self, row: RowView | None, whitespace: bool = False) -> None:
-        """Show a row's columns (None: nothing), and why it was dropped."""
-        dropped = f" · ✗ dropped: {row.reason}: {row.message}" if row and not row.kept else ""
+        """Show a row's columns (None: nothing)."""
+        dropped = f" · ✗ dropped: {row.reason}: {row.message}" if self._alone and row and not row.kept else ""
         self.border_title = Content(f"raw row{visible(dropped)}")
         self._text.show(row.raw if row else "", whitespace)
         self.scroll_to(y=0, animate=False)

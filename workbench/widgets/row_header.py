@@ -67,9 +67,9 @@ def row_counts(row: RowView) -> list[tuple[str, str]]:
 
 
 def _findings(row: RowView) -> Content:
-    findings = row.findings
+    # Why a row was dropped stands with the row itself.
+    findings = [finding for finding in row.findings if finding.code != row.reason]
     if not findings:
-        # Why a row was dropped stands with the row itself.
         return Content.styled("no findings" if row.kept else "no other findings", FADED)
     parts: list[str | tuple[str, str]] = []
     gravest = sorted(findings, key=lambda finding: list(SEVERITY_MARK).index(finding.severity))

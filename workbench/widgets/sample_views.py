@@ -37,7 +37,7 @@ class SampleViews(ContentSwitcher):
         self._notice = Notice(id="notice")
         self._pair = PairView(id="pair")
         self._steps = StepsView(id="steps")
-        self._raw = RawView(id="raw")
+        self._raw = RawView(id="raw", alone=True)
 
     def compose(self) -> ComposeResult:
         """All of them; one is in sight."""
