@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 
+from engine.check.found import LOCATED_ROWS
 from engine.error import EngineError
 from engine.inspector.check_messages import CheckReport, FindingSummary
 from engine.inspector.messages import Failure, PresetText
@@ -52,7 +53,7 @@ class CheckScreen(WorkbenchScreen):
         #phase { width: auto; padding-right: 2; }
         #running ProgressBar { width: 1fr; }
         #running Bar { width: 1fr; }
-        #report { height: 1fr; }
+        ContentSwitcher, #report { height: 1fr; }
         #scroll { height: 1fr; scrollbar-size-vertical: 1; }
         #upper, #lower { layout: vertical; height: auto; }
         LedgerView { max-height: 5; }
@@ -72,8 +73,7 @@ class CheckScreen(WorkbenchScreen):
             }
         }
         Verdict { max-height: 3; }
-        #advice { height: auto; max-height: 3; padding: 0 1; background: $panel; }
-        &.-wide #advice { max-height: 4; }
+        #advice { height: auto; max-height: 4; padding: 0 1; background: $panel; }
         &.-wide #scroll { overflow-y: hidden; }
         &.-wide #upper { layout: horizontal; height: 45%; }
         &.-wide #lower { layout: horizontal; height: 1fr; }
@@ -83,11 +83,14 @@ class CheckScreen(WorkbenchScreen):
         &.-wide #lengths > .-further { display: block; height: 2fr; }
         &.-wide #found { width: 1fr; height: 1fr; }
         &.-wide FindingList { height: 1fr; max-height: 100%; }
-        &.-wide Facts { width: 50; height: 1fr; margin-top: 0; background: $panel 50%; }
+        &.-wide Facts { width: 40; height: 1fr; margin-top: 0; background: $panel 50%; }
+        &.-wide Facts.-steps { width: 53; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "run", "Check again", tooltip="Read and check every row again", id="check.run"),
+        Binding("c", "cut_line", "Cut line", tooltip="See what another sequence_len would keep, and write it",
+                id="check.cut"),
         Binding("escape", "cancel", "Stop", tooltip="Stop checking; what was found so far stays", show=False,
                 id="check.cancel"),
     ]  # fmt: skip
@@ -264,9 +267,19 @@ class CheckScreen(WorkbenchScreen):
             await self._inspect(f"dropped: {fate.reason}", rows, fate.split)
 
     async def _inspect(self, why: str, rows: tuple[tuple[int, int], ...], split: Split) -> None:
+        if len(rows) >= LOCATED_ROWS:
+            why += f" (the first {LOCATED_ROWS:,})"
+        if self._report is not None and not self._report.complete:
+            why += " (so far)"
         await self.workbench.show_rows(RowSet(rows, why, split))
 
     # -- the cut line
+
+    def action_cut_line(self) -> None:
+        """Go to the histogram whose cut can be moved."""
+        for histogram in self.query(LengthHistogram):
+            if histogram.can_focus:
+                histogram.focus()
 
     def on_length_histogram_moved(self, event: LengthHistogram.Moved) -> None:
         """All sides are cut at the same length."""

@@ -42,6 +42,7 @@ class Facts(VerticalScroll):
         self.query_one("#sentences", Static).update(Content("\n").join(said))
         table = self.query_one("#positions", Static)
         table.display = bool(report.positions)
+        self.set_class(bool(report.positions), "-steps")
         table.update(Content("\n").join(position_lines(report.positions)))
 
 
@@ -50,7 +51,7 @@ def position_lines(positions: Sequence[StepPosition]) -> list[Content]:
     if not positions:
         return []
     judged = max(7, *(len(f"{at.judged:,}") for at in positions))
-    lines = [Content.styled(f"\n step {'judged':>{judged}} right{'':{_BAR + 1}} unjudged 1st error", "bold")]
+    lines = [Content.styled(f"\n step {'judged':>{judged}} right{'':{_BAR + 2}} unjudged 1st error", "bold")]
     for at in positions:
         right = at.right / at.judged if at.judged else 0.0
         filled = round(right * _BAR)

@@ -14,7 +14,7 @@ from engine.sample import Split
 from engine.words import share
 from workbench.screen_text import visible
 
-_BAR = 16
+_BAR = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ class LengthHistogram(Widget):
         if self._budget is None or not self.cut:
             return []
         preset, wide = self._budget.limit, self.size.width >= WORDY
-        name = " sequence_len: " if self.cut == preset else f" for {preset:,}: "
+        name = " sequence_len: " if self.cut == preset else f" instead of {preset:,}: "
         return [
             Segment(f"│ {self.cut:,}", self._palette("lengths--line")),
             Segment(name, self._palette("lengths--faded")),

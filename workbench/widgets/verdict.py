@@ -44,5 +44,5 @@ def _verdict(report: CheckReport) -> list[Content]:
     which = "All" if count == report.rows - report.kept else f"{count:,}"
     return [
         first + f" {which} of them: {visible(reason)}.",
-        Content.assemble(("→ ", "$primary"), visible(what_to_do)),
+        Content.assemble(("→ ", "$primary"), visible(what_to_do.split(". ")[0].rstrip("."))),
     ]

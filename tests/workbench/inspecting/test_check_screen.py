@@ -85,7 +85,7 @@ async def test_the_cut_can_be_moved_to_see_what_it_keeps(open_on, stand_in):
         await pilot.press("right")
         await pilot.pause()
         assert first.cut == second.cut == 600
-        assert "600 for 512: 55 rows kept (92 %), 100 % of tokens; 0 too long, dropped" in budget(first)
+        assert "600 instead of 512: 55 rows kept (92 %), 100 % of tokens; 0 too long, dropped" in budget(first)
         await pilot.press("left", "left", "left")
         assert first.cut == 300
         await pilot.press("end")
