@@ -26,6 +26,7 @@ from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
 from engine.model.precision import Precision, choose_precision, emulates_bf16
 from engine.model.verify import reload_difference
+from engine.model.window import beyond_window
 from engine.objective.choose import Objective, choose_objective
 from engine.prepare import open_preset, prepare
 from engine.preset.load import LoadedPreset, load_preset
@@ -82,6 +83,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     set_seed(preset.seed)
     model_folder = locate_model(preset.base_model, loaded.path.parent, preset.revision_of_model)
     model = load_model(preset, model_folder, opened.tokenizer, precision)
+    beyond = beyond_window(model.model, max(_longest(rows) for rows in (prepared.train, held_out) if rows))
     requested.check()
     os.environ.update(tracker_environment(preset, run_dir))
     packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
@@ -118,7 +120,10 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     )
     processes = trainer.args.world_size
     cost = _cost(preset, prepared.train, model_folder, packing=packing, precision=precision, processes=processes)
-    for notice in [*_notices(loaded, model), FindingEvent("packing", "info", packing.reason), cost]:
+    notices = [*_notices(loaded, model), FindingEvent("packing", "info", packing.reason), cost]
+    if beyond:
+        notices.append(FindingEvent("beyond-window", "warning", beyond))
+    for notice in notices:
         tell(notice)
 
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -194,6 +199,12 @@ def _resume_point(run_dir: Path, preset: Preset) -> Path | None:
         for broken in discard_broken(run_dir):
             LOG.warning("removed %s, which was not written to its end", broken.name)
     return resume_point(run_dir, preset.resume_from_checkpoint)
+
+
+def _longest(encoded: EncodedSet) -> int:
+    """Tokens of the longest sequence of a set."""
+    first, second, _ = encoded.rows.side_lengths()
+    return int(max(first.max(initial=0), second.max(initial=0)))
 
 
 def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
