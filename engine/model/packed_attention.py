@@ -191,11 +191,13 @@ def _attend(
 ) -> Tensor:
     """Attention of (batch, heads, queries, size) to fewer or as many key heads. `mask` is additive or boolean."""
     grouped = key.shape[1] != query.shape[1]
-    if softcap is None:
-        return scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale=scaling, enable_gqa=grouped)
-    if grouped:
+    # On CUDA no fused kernel takes both a mask and fewer key heads: it would be spelled out, with all its weights.
+    if grouped and (softcap is not None or (mask is not None and query.is_cuda)):
         repeats = query.shape[1] // key.shape[1]
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
+        grouped = False
+    if softcap is None:
+        return scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale=scaling, enable_gqa=grouped)
     weights = query @ key.transpose(2, 3) * (scaling if scaling is not None else query.shape[-1] ** -0.5)
     weights = torch.tanh(weights / softcap) * softcap
     if mask is not None:
