@@ -1,6 +1,11 @@
 """Colours. Meaning never rests on colour alone; chosen and rejected are blue and amber, apart for every kind of eye."""
 
+from dataclasses import replace
+
 from textual.theme import Theme
+
+NO_COLOUR = "workbench-no-colour"
+"""The theme in which weight, underlining and reversal alone tell things apart, as they do under NO_COLOR."""
 
 VARIABLES_DARK = {
     "chosen": "#7cb7ff",
@@ -79,4 +84,67 @@ LIGHT = Theme(
     variables=VARIABLES_LIGHT,
 )
 
-THEMES = (DARK, LIGHT)
+BLIND_DARK = replace(
+    DARK,
+    name="workbench-colour-blind-dark",
+    primary="#56b4e9",
+    accent="#56b4e9",
+    success="#56b4e9",
+    warning="#e69f00",
+    error="#e8743b",
+    variables=VARIABLES_DARK
+    | {
+        "chosen": "#56b4e9",
+        "rejected": "#e69f00",
+        "positive": "#56b4e9",
+        "negative": "#e69f00",
+        "pooled": "#f0e442",
+        "special": "#00b894",
+        "cut": "#e8743b",
+    },
+)
+
+BLIND_LIGHT = replace(
+    LIGHT,
+    name="workbench-colour-blind-light",
+    primary="#0072b2",
+    accent="#0072b2",
+    success="#0072b2",
+    warning="#a35f00",
+    error="#b34700",
+    variables=VARIABLES_LIGHT
+    | {
+        "chosen": "#0072b2",
+        "rejected": "#a35f00",
+        "positive": "#0072b2",
+        "negative": "#a35f00",
+        "pooled": "#8a4f7d",
+        "special": "#00735a",
+        "cut": "#b34700",
+    },
+)
+"""The hues of Okabe and Ito (https://jfly.uni-koeln.de/color/), darkened or lightened until they can be read."""
+
+GREY = "#d6dbe1"
+
+PLAIN = replace(
+    DARK,
+    name=NO_COLOUR,
+    primary=GREY,
+    secondary="#9aa3ad",
+    accent=GREY,
+    success=GREY,
+    warning=GREY,
+    error="#ffffff",
+    variables=VARIABLES_DARK
+    | dict.fromkeys(["chosen", "rejected", "positive", "negative", "pooled", "special", "cut"], GREY)
+    | {
+        "quiet": "#8b929b",
+        "footer-key-foreground": "#ffffff",
+        "border": GREY,
+        "block-cursor-background": GREY,
+        "block-cursor-text-style": "bold",
+    },
+)
+
+THEMES = (DARK, LIGHT, BLIND_DARK, BLIND_LIGHT, PLAIN)

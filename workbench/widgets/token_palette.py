@@ -13,6 +13,8 @@ from textual.app import App
 from textual.color import Color
 from textual.widget import Widget
 
+from workbench.theme import NO_COLOUR
+
 
 class Depth(Enum):
     """How many colours there are to tell things apart with."""
@@ -86,42 +88,12 @@ INKS: Mapping[str, Ink] = {
 BADGES = frozenset({"diverges", "pooled", "cut", "right", "wrong", "soft", "unjudged"})
 """The kinds that are words of ours beside the tokens: brackets set them off where there is no ground to do it."""
 
-NO_COLOUR, COLOUR_BLIND = "no-colour", "colour-blind"
-"""What the names of such themes hold."""
-COLOUR_BLIND_DARK: dict[str, str] = {
-    "chosen": "#56b4e9",
-    "rejected": "#e69f00",
-    "positive": "#56b4e9",
-    "negative": "#e69f00",
-    "pooled": "#f0e442",
-    "special": "#00b894",
-    "cut": "#e8743b",
-}
-COLOUR_BLIND_LIGHT: dict[str, str] = {
-    "chosen": "#0072b2",
-    "rejected": "#a35f00",
-    "positive": "#0072b2",
-    "negative": "#a35f00",
-    "pooled": "#8a4f7d",
-    "special": "#00735a",
-    "cut": "#b34700",
-}
-"""The hues of Okabe and Ito (https://jfly.uni-koeln.de/color/), darkened or lightened until they can be read."""
-
 
 def depth_of(app: App[object]) -> Depth:
     """What the app can show: nothing where NO_COLOR or the theme's name say so, sixteen where there are no more."""
-    if app.no_color or NO_COLOUR in app.theme:
+    if app.no_color or app.theme == NO_COLOUR:
         return Depth.NONE
     return Depth.FULL if app.console.color_system in {"256", "truecolor"} else Depth.SIXTEEN
-
-
-def hues_of(app: App[object]) -> Mapping[str, str]:
-    """The hues by name: the theme's; in a theme for the colour-blind those that all eyes tell apart."""
-    hues = app.theme_variables
-    if COLOUR_BLIND in app.theme:
-        return hues | (COLOUR_BLIND_DARK if app.current_theme.dark else COLOUR_BLIND_LIGHT)
-    return hues
 
 
 class TokenPalette:
@@ -152,7 +124,7 @@ class TokenPalette:
             inks = [INKS[kind] for kind in kinds]
             # A terminal's own colours cannot be blended: nothing is known of them.
             depth = Depth.SIXTEEN if background.ansi is not None and self.depth is Depth.FULL else self.depth
-            hues = hues_of(self._widget.app)
+            hues = self._widget.app.theme_variables
             style = self._styles[kinds] = mixed(inks, hues, background, foreground, depth)
         return style
 

@@ -1,6 +1,5 @@
 """What tokens look like in full colour, in sixteen colours and in none: nothing is told by colour alone."""
 
-from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -8,18 +7,10 @@ from rich.color import ColorSystem
 from textual.app import App
 from textual.color import Color
 
-from workbench.theme import DARK, LIGHT, VARIABLES_DARK
+from workbench.theme import DARK, NO_COLOUR, THEMES, VARIABLES_DARK
 from workbench.widgets.pair_view import PairView
 from workbench.widgets.steps_view import StepsView
-from workbench.widgets.token_palette import (
-    COLOUR_BLIND_DARK,
-    COLOUR_BLIND_LIGHT,
-    INKS,
-    Depth,
-    depth_of,
-    hues_of,
-    mixed,
-)
+from workbench.widgets.token_palette import INKS, Depth, depth_of, mixed
 from workbench.widgets.token_view import TokenView
 
 BACKGROUND, FOREGROUND = Color.parse("#0e1116"), Color.parse("#d6dbe1")
@@ -73,14 +64,10 @@ def luminance(color):
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-@pytest.mark.parametrize(
-    ("theme", "more"),
-    [(DARK, {}), (LIGHT, {}), (DARK, COLOUR_BLIND_DARK), (LIGHT, COLOUR_BLIND_LIGHT)],
-    ids=["dark", "light", "colour-blind-dark", "colour-blind-light"],
-)
-def test_every_look_can_be_read(theme, more):
+@pytest.mark.parametrize("theme", [theme for theme in THEMES if theme.name != NO_COLOUR], ids=lambda theme: theme.name)
+def test_every_look_can_be_read(theme):
     variables = {"warning": theme.warning, "primary": theme.primary, "secondary": theme.secondary}
-    variables |= theme.variables | more
+    variables |= theme.variables
     background, foreground = Color.parse(theme.background), Color.parse(theme.foreground)
     looks = [("answer", "own-chosen"), ("answer", "own-rejected", "shade"), ("answer", "shared", "shade"),
              ("template", "special", "shared"), ("step", "masked", "shade"), ("answer", "lost"), ("answer", "match"),
@@ -136,16 +123,11 @@ async def test_a_terminal_with_few_colours_shows_every_mark_in_words_and_weight(
             assert any(style.reverse for _, style in painted(app))
 
 
-async def test_a_themes_name_chooses_the_hues_that_all_eyes_tell_apart_or_none():
+async def test_the_theme_without_colours_counts_as_none():
     app = App()
-    for theme in (DARK, LIGHT):
-        for name in ("colour-blind", "no-colour"):
-            app.register_theme(replace(theme, name=f"{name}-{theme.name}"))
+    for theme in THEMES:
+        app.register_theme(theme)
     async with app.run_test():
-        app.theme = f"colour-blind-{LIGHT.name}"
-        assert hues_of(app)["rejected"] == COLOUR_BLIND_LIGHT["rejected"]
-        app.theme = f"no-colour-{DARK.name}"
-        assert depth_of(app) is Depth.NONE
-        app.theme = f"colour-blind-{DARK.name}"
-        assert depth_of(app) is not Depth.NONE
-        assert hues_of(app)["rejected"] == COLOUR_BLIND_DARK["rejected"]
+        for theme in THEMES:
+            app.theme = theme.name
+            assert (depth_of(app) is Depth.NONE) == (theme.name == NO_COLOUR)
