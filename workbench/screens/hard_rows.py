@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Resize
-from textual.widgets import OptionList, Static
+from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.error import EngineError
@@ -23,6 +23,7 @@ from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.screens.dialog import AskText
 from workbench.widgets.row_map import RowMap
+from workbench.widgets.tab_bar import TabBar
 from workbench.widgets.ticks import short_number
 
 LISTED = 500
@@ -90,6 +91,12 @@ class HardRowsScreen(WorkbenchScreen):
         self._marked: set[tuple[int, int, int]] = set()
         self._ranking: Ranking = "worst"
         self._split: Split = "train"
+
+    def compose(self) -> ComposeResult:
+        """As every screen, in the place that it was opened from."""
+        yield TabBar(self.app.current_mode)
+        yield from self.compose_body()
+        yield Footer(show_command_palette=False, compact=True)
 
     def compose_body(self) -> ComposeResult:
         """What is looked at, the rankings, the rows with the map beside them."""

@@ -20,7 +20,10 @@ _GUTTER = 6
 
 
 class RowMap(Widget):
-    """A dot a row: mean margin upwards, variability to the right; doubted rows in a colour of their own."""
+    """A dot a row: mean margin upwards, variability to the right; doubted rows in a colour of their own.
+
+    Where every row was seen once, and nothing varies, the epoch in which it was seen lies to the right.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"map--axis", "map--dot", "map--doubted", "map--here", "map--plain"}
     DEFAULT_CSS = """
@@ -68,7 +71,8 @@ class RowMap(Widget):
         styles = {name: self.get_component_rich_style(f"map--{name}") for name in
                   ("axis", "dot", "doubted", "here", "plain")}  # fmt: skip
         width, height = columns - _GUTTER, rows - 3
-        points = [(row, row.variability, row.mean_margin) for row in self._rows if isfinite(row.mean_margin)]
+        varied = any(row.variability > 0 for row in self._rows)
+        points = [(row, _right(row, varied), row.mean_margin) for row in self._rows if isfinite(row.mean_margin)]
         if width < 8 or height < 3 or not points:
             self._strips = [Strip.blank(columns, styles["plain"]) for _ in range(rows)]
             return
@@ -86,7 +90,7 @@ class RowMap(Widget):
                 doubted.dot(*place(x, y))
         here = None
         if self._here is not None and isfinite(self._here.mean_margin):
-            x, y = place(self._here.variability, self._here.mean_margin)
+            x, y = place(_right(self._here, varied), self._here.mean_margin)
             here = (y >> 2) * width + (x >> 1)
         ticks = nice_ticks(low, high, max(2, height // 3))
         at_row = {place(0, tick)[1] >> 2: label for tick, label in zip(ticks, tick_labels(ticks), strict=True)}
@@ -104,5 +108,10 @@ class RowMap(Widget):
                     segments.append(Segment(character(all_dots.cells[cell]), styles["dot"]))
             self._strips.append(Strip(segments, columns))
         rule = " " * (_GUTTER - 1) + "└" + "─" * width
-        below = f"{'0':>{_GUTTER}}{f'variability, up to {right:.2g}':>{width}}"
+        reaches = f"{'variability' if varied else 'epoch'}, up to {right:.2g}"
+        below = f"{'0':>{_GUTTER}}{reaches:>{width}}"
         self._strips += [Strip([Segment(text[:columns].ljust(columns), styles["axis"])]) for text in (rule, below)]
+
+
+def _right(row: HardRow, varied: bool) -> float:
+    return row.variability if varied else row.record.epochs[-1]
