@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from math import nan
 
 import numpy as np
+import psutil
+import torch
 
 from engine.encode.encoding import EncodedRow, PairEncoding
 from engine.sample import SampleId
-from engine.trainer.results import Numbers, Passed, Results
+from engine.trainer.results import Gather, Numbers, Passed, Results
 
 POSITIONS = 10
 """Judged steps of a row whose accuracy has a metric of its own; those beyond share one."""
@@ -49,6 +51,16 @@ def throughput(passed: Passed, seconds: float, steps: int) -> dict[str, float]:
         "padding_fraction": passed.padding / passed.computed if passed.computed else 0.0,
     }
     return values | ({"step_time": seconds / steps, "data_time": passed.waited / steps} if steps else {})
+
+
+def memory(gather: Gather) -> dict[str, float]:
+    """`host_memory_gib`, resident memory of all of the run's processes, and on CUDA `gpu_memory_gib`, the most that
+    tensors have taken so far in the process where they took most.
+    """
+    tensors = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    everywhere = gather([(psutil.Process().memory_info().rss, tensors)])
+    host, gpu = sum(resident for resident, _ in everywhere), max(taken for _, taken in everywhere)
+    return {"host_memory_gib": host / 2**30} | ({"gpu_memory_gib": gpu / 2**30} if gpu else {})
 
 
 def length_baseline(rows: Sequence[EncodedRow]) -> float:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, cast
 
-import psutil
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ from engine.objective.choose import Objective
 from engine.runs.row_history import Split
 from engine.sample import SampleId
 from engine.trainer.error import NotFiniteError
-from engine.trainer.metrics import by_subset, metrics_of, throughput
+from engine.trainer.metrics import by_subset, memory, metrics_of, throughput
 from engine.trainer.micro_batches import Go, MicroBatches
 from engine.trainer.results import Interval, Results
 
@@ -219,7 +218,7 @@ class RewardTrainer(Trainer):
             # Kept in the trainer's state, and so in its checkpoints: a resumed run counts on.
             self.state.num_input_tokens_seen += passed.tokens
             logs |= {name: value for name, value in metrics_of(results).items() if name != "loss"}
-            logs |= throughput(passed, seconds, steps) | self._memory()
+            logs |= throughput(passed, seconds, steps) | memory(gather_object)
             logs["tokens"] = self.state.num_input_tokens_seen
             self._tell_of("train", results)
             self._start_interval()
@@ -294,14 +293,6 @@ class RewardTrainer(Trainer):
     def _tell_of(self, split: Split, results: Results) -> None:
         if self.is_world_process_zero():
             self._observe(split, results)
-
-    def _memory(self) -> dict[str, float]:
-        """Resident memory of all of the run's processes; on CUDA the most that any of them had tensors take."""
-        resident = psutil.Process().memory_info().rss
-        tensors = torch.cuda.max_memory_allocated() if self.args.device.type == "cuda" else 0
-        everywhere = gather_object([(resident, tensors)])
-        memory = {"host_memory_gib": sum(each for each, _ in everywhere) / 2**30}
-        return memory | ({"gpu_memory_gib": max(each for _, each in everywhere) / 2**30} if tensors else {})
 
     def _guilty(self, batch: Batch) -> list[SampleId]:
         """The rows of a batch whose own loss is not finite; all of them where none is alone."""

@@ -6,7 +6,7 @@ import torch
 
 from engine.encode.encoding import EncodedRow, PairEncoding
 from engine.sample import SampleId
-from engine.trainer.metrics import by_subset, length_baseline, metrics_of, throughput
+from engine.trainer.metrics import by_subset, length_baseline, memory, metrics_of, throughput
 from engine.trainer.results import Interval, Passed
 
 
@@ -125,6 +125,12 @@ def test_the_slowest_process_says_how_long_steps_waited_for_data():
 def test_throughput():
     values = throughput(Passed(100, 160, 40, 0.5), seconds=2.0, steps=4)
     assert values == {"tokens_per_second": 50, "padding_fraction": 0.25, "step_time": 0.5, "data_time": 0.125}
+
+
+def test_memory_is_that_of_all_processes_together():
+    one = memory(alone)["host_memory_gib"]
+    assert memory(lambda mine: [*mine, (2 << 30, 0)])["host_memory_gib"] == pytest.approx(one + 2, abs=0.1)
+    assert memory(lambda mine: [(1, 3 << 30), (1, 5 << 30)])["gpu_memory_gib"] == 5
 
 
 def test_subsets_have_metrics_of_their_own():
