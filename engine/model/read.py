@@ -59,7 +59,8 @@ def install_reader(model: PreTrainedModel) -> None:
             return original(*args, **inputs)
         inputs = {name: value for name, value in inputs.items() if value is not None}
         if not direct:
-            logits: Tensor = original(*args, **inputs).logits.float()
+            logits: Tensor = original(*args, **inputs).logits
+            logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
             return logits if by_sequence else logits.flatten(0, 1)[read]
         pack: Pack | None = inputs.get("pack")
         packing = PACKING.set(pack is not None)
