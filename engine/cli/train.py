@@ -27,7 +27,11 @@ def add_train_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     )
     add_preset_argument(parser)
     parser.add_argument("--name", metavar="NAME", help="the run's name (default: the preset's, numbered)")
-    parser.add_argument("--detach", action="store_true", help="launch it, say where it is, and return at once")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--detach", action="store_true", help="launch it, say where it is, and return at once")
+    how.add_argument(
+        "--no-launch", action="store_true", help="only make its folder, for a launcher of your own (docs/runs.md)"
+    )
     add_turn_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the run's events as JSON lines, and nothing else")
     parser.set_defaults(run=run)
@@ -38,6 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load_preset(arguments.preset, arguments.set)
     turn = turn_of(arguments)
     created = create_run(loaded, arguments.name)
+    if arguments.no_launch:
+        sys.stdout.write(
+            json.dumps({"run": created.name, "path": str(created.path)}) if arguments.json else str(created.path)
+        )
+        sys.stdout.write("\n")
+        return 0
     launch(created, **turn)
     if arguments.detach:
         if arguments.json:

@@ -1,6 +1,7 @@
 """Checkpoints in a run's folder: which are whole, and which is the last."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,16 @@ def is_whole(checkpoint: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(state, dict) and "global_step" in state
+
+
+def flush(checkpoint: Path) -> None:
+    """Let a checkpoint outlive the machine: return when its files are on the disk. OSErrors are the caller's."""
+    for path in [*checkpoint.rglob("*"), checkpoint, checkpoint.parent]:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def discard_broken(run_dir: Path) -> list[Path]:

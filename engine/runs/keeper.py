@@ -126,7 +126,7 @@ def _waits_for(run: RunFolder, manifest: Manifest) -> str:
 
 
 def _holders(run: RunFolder, device: str) -> list[str]:
-    """The living runs that take the device, or wait for it before this one."""
+    """The living runs that take the device, or wait for it before this one, in the order of their launches."""
     mine = run.manifest().launched or 0.0
     found = []
     for folder in known_run_folders():
@@ -135,8 +135,8 @@ def _holders(run: RunFolder, device: str) -> list[str]:
         except RunError:
             continue
         if device in other.devices and folder != run.path and (other.launched or 0.0) <= mine and is_locked(folder):
-            found.append(visible(other.name))
-    return found
+            found.append((other.launched or 0.0, visible(other.name)))
+    return [name for _, name in sorted(found)]
 
 
 def _inherited() -> tuple[int, ...]:

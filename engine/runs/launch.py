@@ -160,8 +160,17 @@ def resume(
 
 
 def trainer_command(run: RunFolder) -> list[str]:
-    """The command line that trains the run: one process, or `accelerate launch` for as many as the preset says."""
+    """The command line that trains the run: one process, or `accelerate launch` for as many as the preset says.
+
+    Raises RunError where the preset asks for FSDP, which would be left out without a word.
+    """
     preset = load_preset(str(run.preset)).preset
+    if preset.fsdp and (preset.num_processes == 1 or not any(map(is_gpu, wanted_devices(preset)))):
+        raise RunError(
+            "FSDP shards a model over several GPUs, and this run has not several",
+            str(run.preset),
+            "remove `fsdp`, or set `num_processes` to the number of GPUs",
+        )
     directory = str(run.path.resolve())
     if preset.num_processes == 1:
         return engine_command("run", directory)

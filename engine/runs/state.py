@@ -138,7 +138,7 @@ def _crashed(run: RunFolder, manifest: Manifest) -> Status:
         # Its keeper may have noted the end since.
         manifest = run.manifest()
     code = manifest.exit_code
-    if manifest.launched is None:
+    if manifest.launched is None and not run.events.exists():
         return Status(State.CRASHED, "created, but never launched", "remove it, and train the preset again")
     lines = log_tail(run)
     checkpoints = run.checkpoints()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from engine.runs.checkpoint import flush
 from engine.runs.folder import RunFolder
 from engine.trainer.error import TrainingError
 from engine.trainer.pulse import moved
@@ -35,6 +36,12 @@ class StopAtStepEnd(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """A batch is evaluated."""
+        moved()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """A checkpoint is written: only once it is on the disk is it told."""
+        if state.is_world_process_zero:
+            flush(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
         moved()
 
     def on_step_end(

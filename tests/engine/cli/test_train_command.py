@@ -143,6 +143,12 @@ def test_a_bad_preset_is_exit_code_2_and_makes_no_run(arguments, message, capfd,
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_run_can_be_made_for_a_launcher_of_ones_own(capfd, tmp_path):
+    assert main(["train", "tiny.yaml", "--name", "mine", "--no-launch"]) == 0
+    assert capfd.readouterr().out == f"{tmp_path}/runs/mine\n"
+    assert find_run("mine").manifest().launches == 0
+
+
 def test_a_name_that_is_taken_is_exit_code_1(trained_by, capfd):
     trained_by("train")
     assert main(["train", "tiny.yaml", "--name", "one"]) == 0

@@ -53,7 +53,7 @@ def main(run_dir, behaviour, steps=40):
             os.kill(os.getpid(), signal.SIGKILL)
         if step == 3:
             writer.write(save(run_dir, step))
-        if (run_dir / "stop").exists() or terminated:
+        if behaviour != "stubborn" and ((run_dir / "stop").exists() or terminated):
             writer.write(save(run_dir, step))
             (run_dir / "stop").unlink(missing_ok=True)
             writer.write(End("stopped", f"after step {step}"))

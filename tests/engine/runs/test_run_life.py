@@ -341,6 +341,16 @@ def test_several_processes_are_launched_through_accelerate(run):
     assert command[-4:] == ["--module", "engine", "run", str(run.path)]
 
 
+@pytest.mark.parametrize(("processes", "visible"), [(1, "0,1"), (2, "")])
+def test_fsdp_without_several_gpus_is_refused_and_not_left_out(run, monkeypatch, processes, visible):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    text = run.preset.read_text().replace("num_processes: 1", f"num_processes: {processes}")
+    run.preset.write_text(text.replace("fsdp: []", "fsdp: [full_shard]"))
+    assert "full_shard" in run.preset.read_text()
+    with pytest.raises(RunError, match="FSDP shards a model over several GPUs"):
+        launch(run)
+
+
 def test_following_gives_every_event_once_and_ends_with_the_run(run, trainer):
     launch(run, trainer(run, steps=10))
     batches = list(follow(run))
