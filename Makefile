@@ -35,7 +35,9 @@ check: $(READY_DEV)
 	$(BIN)/mypy
 
 bench: $(READY_DEV)
+	$(BIN)/python benchmarks/app.py
 	$(BIN)/python benchmarks/charts.py
+	$(BIN)/python benchmarks/events.py
 	$(BIN)/python benchmarks/encode.py
 	$(BIN)/python benchmarks/train.py pairs
 	$(BIN)/python benchmarks/train.py steps
