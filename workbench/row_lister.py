@@ -16,8 +16,10 @@ class RowLister:
     to be kept in view, and waited for.
     """
 
-    def __init__(self, reader: RowReader, listing: Listing) -> None:
+    def __init__(self, reader: RowReader, listing: Listing, model_kind: str) -> None:
         self.reader = reader
+        self.model_kind = model_kind
+        self.reading = False
         self.listing = listing
         self.at_top = False
         self.stay_at: int | None = None

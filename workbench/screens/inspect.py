@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 from textual.worker import Worker
 
@@ -23,23 +21,18 @@ from workbench.row_marks import Marks
 from workbench.row_memory import forget_listing, recall_listing, remember_listing
 from workbench.row_reader import RowReader
 from workbench.row_search import Found, Hit, Query, search_on
-from workbench.row_table import RowSummary
-from workbench.row_values import RunOfRows, value_of, value_words
-from workbench.row_window import AHEAD, BEHIND, FetchError, Samples
+from workbench.row_values import RunOfRows
+from workbench.row_window import FetchError
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.screens.dialog import AskText
 from workbench.session import RowSet, Selection, Session
-from workbench.widgets.row_header import RowHeader
-from workbench.widgets.row_list import Facts, RowList
+from workbench.widgets.row_list import RowList
+from workbench.widgets.row_walk import PATIENCE, RowWalk
 from workbench.widgets.sample_views import SampleViews
 from workbench.widgets.source_line import SourceLine
-from workbench.widgets.token_inspector import TokenInspector
 from workbench.widgets.token_layout import View
-from workbench.widgets.token_view import TokenView
 
-PATIENCE = 0.15
-"""Seconds that a row may take before the screen says that it is being read."""
 READ_AT_ONCE = 20_000
 """Rows of a split up to which all are read in short when it is opened, so that it can say what there is."""
 LIST_AFTER = 0.25
@@ -55,7 +48,6 @@ class InspectScreen(WorkbenchScreen):
     CSS = """
     InspectScreen {
         #source { height: 1; }
-        #panes { height: 1fr; }
         RowList { display: none; }
         &.-list RowList { display: block; }
         #search { display: none; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
@@ -99,44 +91,23 @@ class InspectScreen(WorkbenchScreen):
         super().__init__()
         self._preset: PresetText | None = None
         self._description: Description | None = None
-        self._lister: RowLister | None = None
-        self._place = 0
-        self._item = 0
         self._chosen: Selection | None = None
 
     @property
     def row(self) -> RowView | None:
         """The sample in view."""
-        return self._views.row
+        return self._walk.row
 
     @property
-    def _views(self) -> SampleViews:
-        return self.query_one(SampleViews)
-
-    @property
-    def _reader(self) -> RowReader | None:
-        return self._lister.reader if self._lister else None
-
-    @property
-    def _listing(self) -> Listing:
-        return self._lister.listing if self._lister else Listing()
-
-    @property
-    def _row(self) -> int:
-        """The position in its split of the row that was last come to."""
-        return self._chosen.row if self._chosen else 0
+    def _walk(self) -> RowWalk:
+        return self.query_one(RowWalk)
 
     # -- composition
 
     def compose_body(self) -> ComposeResult:
-        """Source and views; counts and findings; the list beside the tokens; the token under the cursor."""
+        """Source and views; the rows; what is searched for."""
         yield SourceLine(id="source")
-        yield RowHeader(id="header")
-        with Horizontal(id="panes"):
-            yield RowList(id="rows")
-            with Vertical():
-                yield SampleViews()
-        yield TokenInspector(id="token")
+        yield RowWalk()
         yield Input(placeholder="text, or #1234 for a token id", id="search", compact=True)
 
     def on_mount(self) -> None:
@@ -167,7 +138,7 @@ class InspectScreen(WorkbenchScreen):
             self._leave_raw(preset.path)
             self._preset = preset
             self.action_reload()
-        elif self._listing.row_set is not self.workbench.row_set:
+        elif self._walk.listing.row_set is not self.workbench.row_set:
             self._on_row_set(self.workbench.row_set)
         else:
             self._on_selection(self.workbench.selection)
@@ -175,23 +146,23 @@ class InspectScreen(WorkbenchScreen):
     def _leave_raw(self, path: str) -> None:
         """Look at another preset's tokens, not at its raw rows: these say nothing of the preset."""
         kept = self.workbench.state.of("inspect")
-        if self._views.view is View.RAW and kept.get("preset") != path:
-            self._look(View.TOKENS, self._views.whitespace)
+        if self._walk.views.view is View.RAW and kept.get("preset") != path:
+            self._look(View.TOKENS, self._walk.views.whitespace)
         kept["preset"] = path
 
     def _on_row_set(self, row_set: RowSet | None) -> None:
-        if self.is_current and self._reader is not None and row_set is not self._listing.row_set:
+        if self.is_current and self._walk.reader is not None and row_set is not self._walk.listing.row_set:
             self._start(self._open(self.workbench.selection), "load")
 
     def _on_selection(self, selection: Selection) -> None:
         # Only what another screen chose is news; our own choice may still be on its way.
-        if not self.is_current or self._reader is None or selection == self._chosen:
+        if not self.is_current or self._walk.reader is None or selection == self._chosen:
             return
         self._chosen = selection
-        if selection.split != self._listing.split:
+        if selection.split != self._walk.listing.split:
             self._start(self._open(selection), "load")
-        elif (place := self._listing.place_of(selection.row)) is not None:
-            self._go(place)
+        elif (place := self._walk.listing.place_of(selection.row)) is not None:
+            self._walk.go(place)
 
     def _choose(self, selection: Selection) -> None:
         self._chosen = selection
@@ -199,31 +170,25 @@ class InspectScreen(WorkbenchScreen):
 
     def _say_no_preset(self, session: Session) -> None:
         if session.path is None:
-            self._say("No preset is open.", advice="Press 1 and choose one.")
+            self._walk.say("No preset is open.", advice="Press 1 and choose one.")
         elif not session.checked:
-            self._say("Reading the preset …")
+            self._walk.say("Reading the preset …")
         else:
             first = session.problems[0] if session.problems else ""
-            self._say("The preset has errors.", str(first), "Press 2 to mend it.", wrong=True)
-
-    def _say(self, what: str, where: str = "", advice: str = "", *, wrong: bool = False) -> None:
-        self._views.say(what, where, advice, wrong=wrong)
-        self.query_one(RowHeader).show(None, "")
-        self.query_one(TokenInspector).show("", None, 0)
-        if self.focused is None or not self.focused.display:
-            self.set_focus(None)
+            self._walk.say("The preset has errors.", str(first), "Press 2 to mend it.", wrong=True)
 
     # -- opening
 
     def action_reload(self) -> None:
         """Open the preset's data."""
-        self._stop("row", "ahead", "read", "search", "ask")
-        self._lister = None
+        self._stop("read", "search", "ask")
+        self._walk.stop()
+        self._walk.lister = None
         if self._preset is not None:
             self._start(self._describe(self._preset), "load")
 
     async def _describe(self, preset: PresetText) -> None:
-        self._say("Opening the data and the tokenizer …", preset.path)
+        self._walk.say("Opening the data and the tokenizer …", preset.path)
         reply = await self.workbench.inspector.describe(preset)
         if isinstance(reply, Failure):
             self._fail(reply)
@@ -244,18 +209,19 @@ class InspectScreen(WorkbenchScreen):
             if row_set and not listing.rows and split == "train" and description.eval_rows:
                 # A finding may be about rows that are set aside.
                 listing = await self._listing_of("eval", row_set)
-            self._list(listing)
-            if row_set and row_set.run and self._lister:
-                await self._take_values(self._lister, row_set.run)
+            self._walk.show(listing)
+            if row_set and row_set.run and self._walk.lister:
+                await self._take_values(self._walk.lister, row_set.run)
         except FetchError as error:
             self._fail(error.failure)
             return
         row = selection.row if listing.split == selection.split else 0
         self._choose(Selection(listing.split, row))
+        self._walk.at_row = row
         if not listing.rows:
-            self._say(*_nothing(listing.split, row_set))
+            self._walk.say(*_nothing(listing.split, row_set))
             return
-        self._go(self._listing.place_of(row) or 0)
+        self._walk.go(self._walk.listing.place_of(row) or 0)
         if row_set is None:
             self._take_up(listing.split)
 
@@ -263,11 +229,12 @@ class InspectScreen(WorkbenchScreen):
         """Begin to read a split, and list its rows: all, or those sent here."""
         preset, description = self._preset, self._description
         assert preset is not None and description is not None
-        self._stop("row", "ahead", "read", "search", "ask")
+        self._stop("read", "search", "ask")
+        self._walk.stop()
         total = (description.eval_rows if split == "eval" else description.train_rows) or 0
         marks = Marks(self.workbench.state_dir / "marks", description.sources)
         reader = RowReader(self.workbench.inspector, preset, split, total, marks)
-        self._lister = RowLister(reader, Listing(split))
+        self._walk.lister = RowLister(reader, Listing(split), description.model_kind)
         if row_set is None:
             return Listing(split, range(total))
         rows = row_set.positions or await reader.positions(row_set.rows)
@@ -275,168 +242,74 @@ class InspectScreen(WorkbenchScreen):
 
     def _take_up(self, split: Split) -> None:
         """List the rows as last time; read them where that is needed, or soon done."""
-        assert self._preset is not None and self._reader is not None
+        assert self._preset is not None and self._walk.reader is not None
         kept = recall_listing(self.workbench.state, self._preset.path, split)
         if kept is not None:
             self._start(self._relist(kept.filter, kept.order, kept.run, stay=True), "ask")
-        elif self._reader.total <= READ_AT_ONCE:
+        elif self._walk.reader.total <= READ_AT_ONCE:
             self._read_on()
 
     def _fail(self, failure: Failure) -> None:
         if not failure.cancelled:
-            self._say(failure.what, failure.where, f"{failure.advice}\nctrl+r tries again.".strip(), wrong=True)
+            self._walk.say(failure.what, failure.where, f"{failure.advice}\nctrl+r tries again.".strip(), wrong=True)
 
     # -- walking
 
     def action_step(self, by: int) -> None:
         """Go to the next or previous sample; a row that gives several is walked through one by one."""
-        rows = self._listing.rows
-        samples = self._reader.window.ready(rows[self._place]) if self._reader and rows else None
-        self._moved()
-        if abs(by) == 1 and samples and 0 <= self._item + by < len(samples):
-            self._item += by
-            self._show_samples(samples)
-        elif rows:
-            place = self._place + by
-            if place != min(max(place, 0), len(rows) - 1):
-                self._tell("This is the last row." if by > 0 else "This is the first row.")
-            self._go(min(max(place, 0), len(rows) - 1), last=by == -1)
+        self._walk.step(by)
 
     def action_walk_to(self, place: int) -> None:
         """Go to a place in the list; negative ones count from its end."""
-        self._moved()
-        self._go(place if place >= 0 else len(self._listing.rows) + place)
-
-    def _moved(self) -> None:
-        if self._lister is not None:
-            self._lister.stay_at = None
-            self._lister.at_top = False
+        self._walk.walk_to(place)
 
     def action_random(self) -> None:
         """Go to a row drawn at random."""
-        if self._listing.rows:
-            self.action_walk_to(random.randrange(len(self._listing.rows)))
+        self._walk.go_anywhere()
+
+    def on_row_walk_came(self, event: RowWalk.Came) -> None:
+        """Tell the other screens which row is in view."""
+        self._choose(Selection(self._walk.listing.split, event.row))
+
+    def on_row_walk_failed(self, event: RowWalk.Failed) -> None:
+        """Say that rows cannot be read."""
+        self._fail(event.failure)
 
     def action_jump(self) -> None:
         """Ask for a row's number."""
-        if self._reader is not None:
-            self.app.push_screen(AskText("Go to row", f"0 to {max(self._reader.total - 1, 0):,}"), self._jump)
+        if self._walk.reader is not None:
+            self.app.push_screen(AskText("Go to row", f"0 to {max(self._walk.reader.total - 1, 0):,}"), self._jump)
 
     def _jump(self, answer: str | None) -> None:
-        if not answer or self._reader is None:
+        if not answer or self._walk.reader is None:
             return
         try:
             row = int(answer.replace(",", "").replace("_", ""))
         except ValueError:
             self._tell(f"“{visible(answer)}” is not a row's number.")
             return
-        total = self._reader.total
+        total = self._walk.reader.total
         if not 0 <= row < total:
             self._tell(f"There is no row {row:,}: they go from 0 to {total - 1:,}.")
             return
-        if row not in self._listing.rows:
+        if row not in self._walk.listing.rows:
             self._show_all()
-        self.action_walk_to(self._listing.rows.index(row))
-
-    def _go(self, place: int, *, last: bool = False) -> None:
-        """Show the row at a place of the list, at once if it is held, else when it has come."""
-        reader, row = self._reader, self._listing.at(place)
-        if reader is None or row is None:
-            return
-        self._place = place
-        self.query_one(RowList).cursor = place
-        samples = reader.window.ready(row)
-        if samples is None:
-            self._start(self._fetch_row(place, last), "row")
-        else:
-            self._stop("row")
-            self._arrived(row, samples, last)
-
-    async def _fetch_row(self, place: int, last: bool) -> None:
-        assert self._reader is not None
-        self._stop("ahead")
-        row = self._listing.rows[place]
-        waiting = self.set_timer(PATIENCE, lambda: self._header(None, "reading …"))
-        try:
-            samples = await self._reader.window.get(row)
-        except FetchError as error:
-            self._fail(error.failure)
-            return
-        finally:
-            waiting.stop()
-        self._arrived(row, samples, last)
-
-    def _arrived(self, row: int, samples: Samples, last: bool) -> None:
-        self._item = len(samples) - 1 if last else self._first_item(samples)
-        self._show_samples(samples)
-        self._choose(Selection(self._listing.split, row))
-        self._start(self._prefetch(self._place), "ahead")
-
-    def _first_item(self, samples: Samples) -> int:
-        row_set = self._listing.row_set
-        return dict(row_set.items).get((samples[0].dataset, samples[0].row), 0) if row_set else 0
-
-    async def _prefetch(self, place: int) -> None:
-        assert self._reader is not None
-        window = self._reader.window
-        ahead = min(AHEAD, window.chunk)
-        near = [*range(place, place + ahead + 1), *range(place - min(BEHIND, ahead), place)]
-        try:
-            await window.prefetch([row for at in near if (row := self._listing.at(at)) is not None])
-        except FetchError:
-            return  # said when the row itself is asked for
-
-    def _show_samples(self, samples: Samples) -> None:
-        self._item = min(self._item, len(samples) - 1)
-        row = samples[self._item]
-        loaded = self.workbench.session.loaded
-        self._views.show(row, loaded.preset.sequence_len if loaded is not None and not row.kept else 0)
-        self._header(row, f" · sample {self._item + 1:,} of {len(samples):,}" if len(samples) > 1 else "")
-
-    def _header(self, row: RowView | None, more: str = "") -> None:
-        assert self._reader is not None
-        listing, reader = self._listing, self._reader
-        index = listing.at(self._place) or 0
-        place = f"row {index:,} of {reader.total:,} {listing.split}"
-        if row is not None and (row.row != index or row.dataset):
-            place += f" · data set {row.dataset}, row {row.row:,}"
-        if why := listing.why:
-            place += f" · {self._place + 1:,} of {len(listing.rows):,} {why}"
-        if reader.found is not None:
-            place += f" · {reader.found.words}"
-        header = self.query_one(RowHeader)
-        if row is None:
-            header.show(None, f"{place} · {more}")
-            return
-        here = (row.dataset, row.row)
-        value = reader.values.rows.get(here) if reader.values else None
-        facts = [*value_words(value), ("in the run", "")] if value else []
-        header.show(row, f"{place}{more}", [(name, said) for name, said in facts], marked=here in reader.marks)
-
-    def _refresh_header(self) -> None:
-        if self.row is not None and self._reader is not None:
-            self._header(self.row)
-
-    def on_token_view_moved(self, event: TokenView.Moved) -> None:
-        """Say everything about the token under the cursor that moves."""
-        if under := self._views.under_cursor():
-            side, view = under
-            self.query_one(TokenInspector).show(side, view.sequence, view.cursor, self.row)
+        self._walk.walk_to(self._walk.listing.rows.index(row))
 
     # -- views
 
     def action_cycle_view(self, by: int) -> None:
         """The next or previous way to look at the row."""
-        views = self._views.offered
-        self._look(views[(views.index(self._views.view) + by) % len(views)], self._views.whitespace)
+        views = self._walk.views.offered
+        self._look(views[(views.index(self._walk.views.view) + by) % len(views)], self._walk.views.whitespace)
 
     def action_view(self, view: str) -> None:
         """Look at the row as text, tokens, ids, labels or raw."""
-        self._look(View(view), self._views.whitespace)
+        self._look(View(view), self._walk.views.whitespace)
 
     def action_whitespace(self) -> None:
         """Draw white space, or stop."""
-        self._look(self._views.view, not self._views.whitespace)
+        self._look(self._walk.views.view, not self._walk.views.whitespace)
 
     def on_sample_views_looked(self, event: SampleViews.Looked) -> None:
         """Say which way the row is looked at, of those that there are."""
@@ -447,7 +320,7 @@ class InspectScreen(WorkbenchScreen):
         self.toggle_class("-zoomed")
 
     def _look(self, view: View, whitespace: bool) -> None:
-        self._views.set_view(view, whitespace)
+        self._walk.views.set_view(view, whitespace)
         kept = self.workbench.state.of("inspect")
         kept["view"], kept["whitespace"] = view.value, whitespace
         self.workbench.remember()
@@ -456,36 +329,36 @@ class InspectScreen(WorkbenchScreen):
 
     def action_split(self) -> None:
         """Go to the other split."""
-        if self._reader is not None:
+        if self._walk.reader is not None:
             if self.workbench.row_set is not None:
                 self.workbench.row_set = None
-            other: Split = "train" if self._listing.split == "eval" else "eval"
+            other: Split = "train" if self._walk.listing.split == "eval" else "eval"
             self._start(self._open(Selection(other, 0)), "load")
 
     def action_filter(self) -> None:
         """Say what there is among the rows, and ask which to walk."""
-        if self._reader is not None:
+        if self._walk.reader is not None:
             self._read_on()
-            self._start(self._filter(self._reader), "ask")
+            self._start(self._filter(self._walk.reader), "ask")
 
     async def _filter(self, reader: RowReader) -> None:
-        answer = await ask_filter(self.workbench, reader, self._listing.filter)
+        answer = await ask_filter(self.workbench, reader, self._walk.listing.filter)
         if answer is not None:
-            await self._relist(answer, self._listing.order, None)
+            await self._relist(answer, self._walk.listing.order, None)
 
     def action_sort(self) -> None:
         """Ask for an order."""
-        if self._reader is not None and self._description is not None and self._preset is not None:
-            self._start(self._sort(self._reader, self._description.model_kind, self._preset.path), "ask")
+        if self._walk.reader is not None and self._description is not None and self._preset is not None:
+            self._start(self._sort(self._walk.reader, self._description.model_kind, self._preset.path), "ask")
 
     async def _sort(self, reader: RowReader, model_kind: str, path: str) -> None:
-        answer = await ask_order(self.workbench, reader, model_kind, path, self._listing.order)
+        answer = await ask_order(self.workbench, reader, model_kind, path, self._walk.listing.order)
         if answer is not None:
-            await self._relist(self._listing.filter, *answer)
+            await self._relist(self._walk.listing.filter, *answer)
 
     async def _relist(self, rows: RowFilter, order: Order, run: RunOfRows | None, *, stay: bool = False) -> None:
         """List what a filter admits, in an order; begin at its top, or `stay` at the row in view."""
-        lister = self._lister
+        lister = self._walk.lister
         if lister is None or self._preset is None:
             return
         if not rows and order is Order.SOURCE:
@@ -493,9 +366,11 @@ class InspectScreen(WorkbenchScreen):
             return
         if run is not None and not lister.has_values_of(run.folder):
             await self._take_values(lister, run.folder)
-        if not lister.ask(rows, order, stay_at=self._row if stay else None):
+        if not lister.ask(rows, order, stay_at=self._walk.at_row if stay else None):
             self._tell("The run says nothing of its rows.")
             return
+        if self.workbench.row_set is not None:
+            self.workbench.row_set = None
         remember_listing(self.workbench.state, self._preset.path, lister)
         self.workbench.remember()
         if lister.reader.needs_table(rows, order):
@@ -504,18 +379,19 @@ class InspectScreen(WorkbenchScreen):
 
     async def _take_values(self, lister: RowLister, folder: Path) -> None:
         """Read what a run made of the rows."""
-        waiting = self.set_timer(PATIENCE, lambda: self._header(None, f"reading the rows of run {folder.name} …"))
+        waiting = self.set_timer(PATIENCE, lambda: self._walk.head(None, f"reading the rows of run {folder.name} …"))
         await lister.take_values(folder)
         waiting.stop()
-        self._refresh_header()
+        self._walk.refresh_header()
 
     def _read_on(self) -> None:
         """Read all rows in short, unless that is done or under way."""
-        if self._lister is not None and not self._lister.reader.table.complete and not self._busy("read"):
-            self._start(self._read(self._lister), "read")
+        if self._walk.lister is not None and not self._walk.lister.reader.table.complete and not self._busy("read"):
+            self._start(self._read(self._walk.lister), "read")
 
     async def _read(self, lister: RowLister) -> None:
         table, clock, shown = lister.reader.table, asyncio.get_running_loop().time, 0.0
+        lister.reading = True
         try:
             async for _ in lister.reader.read():
                 if clock() - shown > LIST_AFTER or table.complete:
@@ -524,25 +400,25 @@ class InspectScreen(WorkbenchScreen):
                     shown = clock()
         except FetchError as error:
             self._fail(error.failure)
+        finally:
+            lister.reading = False
 
     async def _list_again(self, lister: RowLister) -> None:
         """List the rows known so far that are admitted, and go where one wants to be among them."""
         listing = await lister.list_again()
-        if lister is not self._lister:
+        if lister is not self._walk.lister:
             return
         if listing is None:
             self.query_one(RowList).refresh()
         elif listing.rows:
-            self._list(listing)
-            place = lister.place_for(self._row)
-            if listing.at(place) == self._row:
-                self._place = place
-                self.query_one(RowList).cursor = place
-                self._refresh_header()
+            self._walk.show(listing)
+            place = lister.place_for(self._walk.at_row)
+            if listing.at(place) == self._walk.at_row:
+                self._walk.stand_at(place)
             else:
-                self._go(place)
+                self._walk.go(place)
         elif listing.note:
-            self._header(None, f"none so far {listing.note}   esc stops")
+            self._walk.head(None, f"none so far {listing.note}   esc stops")
         else:
             self._tell(f"No row is {' and '.join(map(str, listing.filter))}.")
             self._show_all()
@@ -552,111 +428,70 @@ class InspectScreen(WorkbenchScreen):
         search = self.query_one("#search", Input)
         if search.has_class("-open"):
             search.remove_class("-open")
-            self._views.focus_tokens()
-        elif self._busy("search") or (self._busy("read") and self._listing.narrowed):
+            self._walk.views.focus_tokens()
+        elif self._busy("search") or (self._busy("read") and self._walk.listing.narrowed):
             self._stop("read", "search")
-            if self._lister is not None and self._listing.narrowed:
-                self._lister.listing = replace(self._listing, note="so far")
+            if self._walk.lister is not None and self._walk.listing.narrowed:
+                self._walk.lister.listing = replace(self._walk.listing, note="so far")
             self._tell("Stopped.")
-            self._refresh_header()
-        elif self._reader is not None and self._reader.found is not None:
-            self._reader.found = None
-            self._refresh_header()
-        elif self._listing.row_set is not None or self._listing.narrowed:
+            self._walk.refresh_header()
+        elif self._walk.reader is not None and self._walk.reader.found is not None:
+            self._walk.reader.found = None
+            self._walk.refresh_header()
+        elif self._walk.listing.row_set is not None or self._walk.listing.narrowed:
             self._show_all()
         elif self.has_class("-zoomed"):
             self.remove_class("-zoomed")
 
     def _show_all(self) -> None:
-        assert self._reader is not None and self._preset is not None
-        row = self._listing.at(self._place) or 0
+        assert self._walk.reader is not None and self._preset is not None
+        row = self._walk.listing.at(self._walk.place) or 0
         forget_listing(self.workbench.state, self._preset.path)
         self.workbench.remember()
-        self._list(Listing(self._listing.split, range(self._reader.total)))
+        self._walk.show(Listing(self._walk.listing.split, range(self._walk.reader.total)))
         if self.workbench.row_set is not None:
             self.workbench.row_set = None
-        self._go(row)
+        self._walk.go(row)
 
     # -- the list
-
-    def _list(self, listing: Listing) -> None:
-        if self._lister is not None and self._reader is not None and self._description is not None:
-            self._lister.listing = listing
-            listed = self.query_one(RowList)
-            measured = "margin" if self._description.model_kind == "pair" else "labels"
-            if listing.order.of_a_run:
-                measured = {Order.LOSS: "loss", Order.MARGIN: "margin"}.get(listing.order, "times forgotten")
-                measured += f" in {visible(listing.run)}"
-            title = f"{len(listing.rows):,} rows: tokens, {measured}, findings"
-            listed.show(listing.rows, self._reader.table.get, self._facts, title)
-            listed.call_after_refresh(listed.ask)
-
-    def _facts(self, row: RowSummary) -> Facts:
-        reader, order = self._reader, self._listing.order
-        assert reader is not None
-        marked = row.place in reader.marks
-        if not order.of_a_run or reader.values is None:
-            return Facts(marked)
-        value = reader.values.rows.get(row.place)
-        return Facts(marked, f"{value_of(value, order):.3g}" if value else "-")
-
-    def on_row_list_wanted(self, event: RowList.Wanted) -> None:
-        """Read the rows that the list shows."""
-        if not self._busy("read"):
-            self._start(self._summarise(event.indexes), "list")
-
-    async def _summarise(self, indexes: tuple[int, ...]) -> None:
-        # While the list is scrolled nothing is asked for; it is when it rests.
-        await asyncio.sleep(0.1)
-        if self._reader is None:
-            return
-        try:
-            await self._reader.read_some(indexes)
-        except FetchError:
-            return  # said when the row itself is asked for
-        self.query_one(RowList).refresh()
-
-    def on_row_list_picked(self, event: RowList.Picked) -> None:
-        """Go to the row that was clicked."""
-        self.action_walk_to(event.place)
 
     # -- search
 
     def action_search(self) -> None:
         """Ask for a text."""
-        if self._reader is not None:
+        if self._walk.reader is not None:
             search = self.query_one("#search", Input)
             search.add_class("-open")
             search.focus()
 
     def action_search_next(self) -> None:
         """The next place where the text is found."""
-        if self._reader is not None and self._reader.found is not None and self.row is not None:
-            self._start(self._search(self._reader, self._reader.found), "search")
+        if self._walk.reader is not None and self._walk.reader.found is not None and self.row is not None:
+            self._start(self._search(self._walk.reader, self._walk.reader.found), "search")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search, from the cursor on, through all rows listed."""
         event.input.remove_class("-open")
-        self._views.focus_tokens()
-        if event.value and self._reader is not None:
-            self._reader.found = Found(Query(event.value))
+        self._walk.views.focus_tokens()
+        if event.value and self._walk.reader is not None:
+            self._walk.reader.found = Found(Query(event.value))
             self.action_search_next()
 
     async def _search(self, reader: RowReader, found: Found) -> None:
         """Go to the next place: in this row, then in the rows listed after it."""
-        if self._views.view is not View.RAW and self._views.find_next(found.query):
-            self._refresh_header()
+        if self._walk.views.view is not View.RAW and self._walk.views.find_next(found.query):
+            self._walk.refresh_header()
             return
         there = False
         try:
-            async for seen in search_on(reader, found, self._listing, self._place):
+            async for seen in search_on(reader, found, self._walk.listing, self._walk.place):
                 if isinstance(seen, Hit):
                     there = True
                     self._go_to(seen)
                 elif there:
-                    self._refresh_header()
+                    self._walk.refresh_header()
                 else:
-                    self._header(None, f"{seen}   esc stops")
+                    self._walk.head(None, f"{seen}   esc stops")
         except FetchError as error:
             self._fail(error.failure)
             return
@@ -664,27 +499,25 @@ class InspectScreen(WorkbenchScreen):
             elsewhere = f" It is in {len(found.rows):,} rows that are not listed." if found.rows else ""
             self._tell(f"“{visible(found.query.text)}” is nowhere in these rows.{elsewhere}")
             reader.found = None
-        self._refresh_header()
+        self._walk.refresh_header()
 
     def _go_to(self, hit: Hit) -> None:
         """Show the tokens in which it was found; its row, where it is only in the raw row."""
-        self.action_walk_to(hit.place)
+        self._walk.walk_to(hit.place)
         if hit.at is None:
             self._tell("It is in the raw row, and not among its tokens: v shows the raw row.")
             return
         item, side, tokens = hit.at
-        if self._views.view is View.RAW:
+        if self._walk.views.view is View.RAW:
             self.action_view(View.TOKENS)
-        if item != self._item:
-            self._item = item
-            self._show_samples(hit.samples)
-        self._views.go_to(side, tokens)
+        self._walk.show_item(hit.samples, item)
+        self._walk.views.go_to(side, tokens)
 
     # -- marks and copies
 
     def action_mark(self) -> None:
         """Mark the row in view, or unmark it."""
-        reader, row = self._reader, self.row
+        reader, row = self._walk.reader, self.row
         if reader is None or row is None:
             return
         try:
@@ -694,13 +527,13 @@ class InspectScreen(WorkbenchScreen):
             return
         count = len(reader.marks.places)
         self._tell(f"{'Marked' if marked else 'Not marked any more'}; {count:,} in all. M copies or writes them.")
-        self._refresh_header()
+        self._walk.refresh_header()
         self.query_one(RowList).refresh()
 
     def action_export_marked(self) -> None:
         """Copy the marked rows, or write them to a file."""
-        if self._reader is not None:
-            self._start(self._export(self._reader), "ask")
+        if self._walk.reader is not None:
+            self._start(self._export(self._walk.reader), "ask")
 
     async def _export(self, reader: RowReader) -> None:
         try:

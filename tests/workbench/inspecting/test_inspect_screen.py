@@ -386,7 +386,7 @@ async def test_the_dialog_of_filters_says_what_there_is(open_on, stand_in):
     async with app.run_test(size=(120, 40)) as pilot:
         await at_inspect(pilot)
         await pilot.press("f")
-        while "read" in painted(app) or "because missing-field" not in painted(app):
+        while "rows read" in painted(app) or "because missing-field" not in painted(app):
             await pilot.pause(0.05)
         screen = painted(app)
         for words in ("Kept", "55", "92 %", "Dropped", "8 %", "lost part of the answer", "answer-cut", "Marked by you"):
