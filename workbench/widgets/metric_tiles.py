@@ -15,7 +15,7 @@ from workbench.widgets.series import Series
 from workbench.widgets.spark import spark
 from workbench.widgets.ticks import short_number
 
-_TILE = 27
+_TILE = 26
 _VALUE = 7
 _SHORT = {
     "loss": "loss",
