@@ -45,8 +45,13 @@ class RowReader:
     # -- all rows in short
 
     async def read(self) -> AsyncIterator[int]:
-        """Read the table from its first unknown row to its end; how many rows are known, whenever more are."""
-        async with aclosing(self._summaries(self.table.unknown_from, None)) as chunks:
+        """Read the table to its end; how many rows are known, whenever more are.
+
+        From its beginning, though some rows are known: only all rows have a digest, and are kept on disk. A reading
+        that was stopped beyond its half goes on from there.
+        """
+        known = self.table.unknown_from
+        async with aclosing(self._summaries(known if known > self.total // 2 else 0, None)) as chunks:
             async for _ in chunks:
                 yield self.table.read
 
