@@ -42,15 +42,15 @@ def draw_spread(plot: Plot, width: int, height: int) -> Frame:
     frame.width = width - gutter - (beside + 1 if beside else 0)
     edges = [low + (high - low) * i / (rows * 2) for i in range(rows * 2 + 1)]
     cells = _map(spread, plot.axis, frame, edges)
-    for row, strengths in zip(cells, _moment(_shown(plot, spread), edges, beside) if beside else [], strict=False):
-        row += ["blank", *strengths]
+    for line, strengths in zip(cells, _moment(_shown(plot, spread), edges, beside) if beside else [], strict=False):
+        line += ["blank", *strengths]
     places = [min(rows - 1, int((high - tick) / (high - low) * rows)) for tick in ticks]
     at_row = dict(zip(places, labels, strict=True))
     if plot.cursor is not None and left <= plot.cursor <= right:
         frame.cursor_column = gutter + min(frame.width - 1, int((plot.cursor - left) / (right - left) * frame.width))
-    for number, row in enumerate(cells):
+    for number, line in enumerate(cells):
         head = f"{at_row[number]:>{gutter - 1}}┤" if number in at_row else " " * (gutter - 1) + "│"
-        runs = [(role, len(list(run))) for role, run in groupby(row)]
+        runs = [(role, len(list(run))) for role, run in groupby(line)]
         body = [((" " if role == "blank" else "▀") * count, role) for role, count in runs]
         frame.rows.append([(head, "axis"), *body])
     for parts in x_axis(plot, frame, gutter, gutter + frame.width, ruled):
