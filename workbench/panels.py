@@ -140,8 +140,10 @@ def _subsets(history: RunHistory) -> list[Plot]:
             Curve(name.partition("/")[2], history.evals[name], colour, marks=True)
             for colour, name in enumerate(worst[:COLOURS])
         ]
-        of = f"worst {COLOURS} subsets" if len(names) > COLOURS else "by subset"
-        plots.append(Plot(f"eval {label_of(metric)}, {of}", tuple(curves), limits=_limits(metric)))
+        of = f", worst {COLOURS}" if len(names) > COLOURS else " by subset"
+        plots.append(
+            Plot(f"eval {label_of(metric).replace('accuracy', 'acc')}{of}", tuple(curves), limits=_limits(metric))
+        )
     return plots
 
 

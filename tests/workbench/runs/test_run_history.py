@@ -115,4 +115,4 @@ def test_panels_of_steps_tell_the_accuracy_by_position():
 def test_panels_of_subsets_have_the_worst_of_many():
     values = {f"eval_accuracy/{name}": 0.5 + place / 100 for place, name in enumerate("abcdefgh")}
     plots = {plot.title: plot for plot in panels(history_with(Eval(1, {"eval_accuracy": 0.6} | values)))}
-    assert [curve.label for curve in plots["eval accuracy, worst 6 subsets"].curves] == list("abcdef")
+    assert [curve.label for curve in plots["eval acc, worst 6"].curves] == list("abcdef")
