@@ -2,6 +2,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 
 from workbench.__main__ import main
@@ -69,7 +70,7 @@ async def test_a_key_that_is_taken_or_that_leads_out_is_not_given_away(make_app)
         await highlight(pilot, "Last error")
         for key, told in (("4", "is taken here: Go to Check"), ("enter", "stays what it is")):
             await pilot.press("enter", key)
-            assert told in str(app.screen.query_one(Static).render())
+            assert told in str(app.screen.query_one(Vertical).border_subtitle)
         assert re.search(r"! +Last error", help_text(app))
         await pilot.press("enter", "escape", "escape")
         assert app.current_mode == "home"

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen {
         align: center middle; background: $background 60%;
         Vertical {
-            width: 80; max-width: 96%; height: auto; max-height: 90%;
+            width: 104; max-width: 96%; height: auto; max-height: 90%;
             background: $panel; border: round $border; padding: 0 1;
         }
-        OptionList { height: auto; max-height: 1fr; background: $panel; border: none; padding: 0; }
-        Static { height: auto; padding: 0 1; color: $quiet; }
+        OptionList, OptionList:focus { height: auto; max-height: 1fr; background: $panel; border: none; padding: 0; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,11 +98,11 @@ class HelpScreen(ModalScreen[None]):
         return cast("WorkbenchApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """The list, and under it what Enter does."""
+        """The list; on its lower edge, what Enter does."""
         with Vertical() as pane:
             pane.border_title = "Keys"
+            pane.border_subtitle = self.HINT
             yield OptionList()
-            yield Static(self.HINT)
 
     def on_mount(self) -> None:
         """List the keys."""
@@ -183,4 +182,4 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss(None)
 
     def _say(self, text: str) -> None:
-        self.query_one(Static).update(text)
+        self.query_one(Vertical).border_subtitle = text
