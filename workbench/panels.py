@@ -141,9 +141,8 @@ def _subsets(history: RunHistory) -> list[Plot]:
             for colour, name in enumerate(worst[:COLOURS])
         ]
         of = f", worst {COLOURS}" if len(names) > COLOURS else " by subset"
-        plots.append(
-            Plot(f"eval {label_of(metric).replace('accuracy', 'acc')}{of}", tuple(curves), limits=_limits(metric))
-        )
+        title = f"eval {label_of(metric).replace('accuracy', 'acc')}{of}"
+        plots.append(Plot(title, tuple(curves), limits=_limits(metric)))
     return plots
 
 
