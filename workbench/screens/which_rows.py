@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from engine.words import share
 from workbench.row_listing import PART_WORDS, Aspect, Condition, RowFilter, length_range
 from workbench.row_table import GRAVITY, RowTable
 from workbench.screen_text import visible
@@ -163,11 +164,7 @@ class WhichRows(ModalScreen[RowFilter | None]):
         name = Content.assemble(tick, mark or "", visible(what))
         if count is None:
             return name
-        share = count / max(self._table.read, 1) if count < self._table.total else 1
-        number = f"{count:>9,}  {_percent(share):>5}"
+        part = count / max(self._table.read, 1) if count < self._table.total else 1
+        number = f"{count:>9,}  {share(part) if count else '':>6}"
         gap = max(WIDTH - name.cell_length - len(number), 1)
         return Content.assemble(name, " " * gap, (number, "" if count else "$quiet"))
-
-
-def _percent(share: float) -> str:
-    return "" if not share else "<1 %" if share < 0.01 else f"{100 * share:.0f} %"

@@ -151,7 +151,9 @@ class RowWalk(Vertical):
     async def _fetch_row(self, row: int, last: bool) -> None:
         assert self.reader is not None
         self._stop("ahead")
-        waiting = self.set_timer(PATIENCE, lambda: self.head(None, "reading …"))
+        reading = True
+        # A timer that is stopped may have called already, and be heard after the row is shown.
+        waiting = self.set_timer(PATIENCE, lambda: self.head(None, "reading …") if reading else None)
         try:
             samples = await self.reader.window.get(row)
         except FetchError as error:
@@ -159,6 +161,7 @@ class RowWalk(Vertical):
             return
         finally:
             waiting.stop()
+            reading = False
         self._arrived(row, samples, last)
 
     def _arrived(self, row: int, samples: Samples, last: bool) -> None:

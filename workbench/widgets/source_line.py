@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.inspector.messages import Description
+from engine.words import share
 from workbench.row_table import RowTable
 from workbench.screen_text import visible
 from workbench.widgets.token_layout import View
@@ -58,10 +59,10 @@ class SourceLine(Horizontal):
         """Say how many of the rows that are read reach training, and why the others do not."""
         read = max(table.read, 1)
         kept = int(table.kept.sum())
-        parts: list[str | tuple[str, str]] = [visible(self._name), (f"{_share(kept / read)} kept", "$success")]
+        parts: list[str | tuple[str, str]] = [visible(self._name), (f"{share(kept / read)} kept", "$success")]
         reasons = [(reason, count) for reason, count in table.reasons().most_common() if count]
         for reason, count in reasons[:REASONS]:
-            parts += [" ", (f"{_share(count / read)} {visible(reason)}", "bold $error")]
+            parts += [" ", (f"{share(count / read)} {visible(reason)}", "bold $error")]
         if len(reasons) > REASONS:
             parts.append((f" +{len(reasons) - REASONS}", "bold $error"))
         so_far = "" if table.complete else " so far"
@@ -77,9 +78,3 @@ class SourceLine(Horizontal):
         spaces = "[reverse] · ⏎ [/]" if whitespace else " · ⏎ "
         words.append(f"[@click=screen.whitespace]{spaces}[/]")
         self.query_one(".views", Static).update(Content.from_markup("".join(words)))
-
-
-def _share(share: float) -> str:
-    if 0 < share < 0.01:
-        return "<1 %"
-    return ">99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
