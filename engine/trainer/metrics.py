@@ -31,13 +31,14 @@ def metrics_of(results: Results) -> dict[str, float]:
 def by_subset(results: Results, subsets: Mapping[SampleId, str]) -> dict[str, float]:
     """`loss`, `accuracy`, and for pairs `margin`, for steps `balanced_accuracy`, of each subset, as `accuracy/SUBSET`.
 
-    `subsets` names the subset of each row. Beyond the 64 largest they share the name `(others)`.
+    `subsets` names the subset of a row; one that it does not name (of a data set without `field_subset`) is in none.
+    Beyond the 64 largest they share the name `(others)`.
     """
-    named = [subsets.get(row, "") for row in results.rows]
-    largest = {name for name, _ in Counter(named).most_common(SUBSETS)}
-    column = np.array([name if name in largest else "(others)" for name in named], dtype=object)
+    named = [subsets.get(row) for row in results.rows]
+    largest = {name for name, _ in Counter(name for name in named if name).most_common(SUBSETS)}
+    column = np.array([name if name in largest else name and "(others)" for name in named], dtype=object)
     found: dict[str, float] = {}
-    for name in sorted(set(column)):
+    for name in sorted({name for name in column if name}):
         values = metrics_of(results.only(column == name))
         kept = ("loss", "accuracy", "margin" if results.labels is None else "balanced_accuracy")
         found |= {f"{metric}/{name}": values[metric] for metric in kept if metric in values}

@@ -93,9 +93,8 @@ class RewardTrainer(Trainer):
         )
         # The loss below is divided by the items of the whole global batch: nothing must divide it again.
         self.model_accepts_loss_kwargs = True
-        self._interval = Interval()
-        self._interval_began = perf_counter()
-        self._steps_reported = 0
+        self._start_interval()
+        self._training_began = False
         self._rows_in_step: list[SampleId] = []
         self._guilty_rows: list[SampleId] = []
 
@@ -111,6 +110,10 @@ class RewardTrainer(Trainer):
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
     ) -> tuple[list[Batch], Tensor]:
         """The micro-batches of the next optimizer step, and the number of items in its whole global batch."""
+        if not self._training_began:
+            # What came before is setting up, and the steps up to a checkpoint are those of another process.
+            self._training_began = True
+            self._start_interval()
         began = perf_counter()
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
         self._interval.passed.waited += perf_counter() - began

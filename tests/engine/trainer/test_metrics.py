@@ -149,6 +149,14 @@ def test_subsets_have_metrics_of_their_own():
     )
 
 
+def test_rows_of_a_data_set_without_subsets_are_in_none():
+    results = interval_of(([[2.0], [1.0], [0.0], [1.0]], [0.1, 0.2], batch([0, 1], [1.0] * 2))).results()
+    assert by_subset(results, {SampleId(0, 1): "code"}) == pytest.approx(
+        {"loss/code": 0.2, "accuracy/code": 0.5, "margin/code": 0.0}
+    )
+    assert by_subset(results, {}) == {}
+
+
 def test_small_subsets_share_one_name():
     rows = list(range(200))
     scores = [[1.0]] * 200 + [[0.0]] * 200

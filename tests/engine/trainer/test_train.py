@@ -118,6 +118,15 @@ def test_equal_answers_count_half(make_trainer):
     assert metrics["eval_loss"] == pytest.approx(math.log(2))
 
 
+def test_steps_before_a_resume_are_not_counted_into_the_time_of_a_step(make_trainer, tmp_path, monkeypatch):
+    values = {"logging_steps": 2, "save_steps": 4}
+    make_trainer(run="whole", **values).train()
+    counted = []
+    monkeypatch.setattr("engine.trainer.train.throughput", lambda passed, seconds, steps: counted.append(steps) or {})
+    make_trainer(run="resumed", **values).train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-4"))
+    assert counted == [2, 2]
+
+
 def test_resumed_training_repeats_the_uninterrupted_one(make_trainer, tmp_path):
     values = {"num_epochs": 2, "logging_steps": 1, "save_steps": 3, "lora_dropout": 0.3, "adapter": "lora"}
     whole = make_trainer(run="whole", **values)
