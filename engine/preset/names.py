@@ -15,6 +15,7 @@ from engine.preset.suggest import did_you_mean
 Origin = Literal["./presets", "user", "built in"]
 
 _ENDINGS = (".yaml", ".yml")
+_ENDINGS_OF_DATA = (".jsonl", ".csv", ".parquet", ".arrow")
 _KIND = re.compile(r"^(process_reward_model|reward_model):[ ]*(?:true|yes|on)\b", re.IGNORECASE | re.MULTILINE)
 
 
@@ -57,12 +58,15 @@ def list_presets() -> tuple[NamedPreset, ...]:
 def find_preset(name_or_path: str) -> Path:
     """The file of a preset, given by path (it exists, holds a separator, or ends in .yaml) or by name.
 
-    Raises PresetError if there is none.
+    Raises PresetError if there is none, and for a data set, which a preset would name.
     """
     path = Path(name_or_path).expanduser()
     is_path = path.suffix.lower() in _ENDINGS or "/" in name_or_path or os.sep in name_or_path
     try:
         if path.is_file():
+            if path.suffix.lower() in _ENDINGS_OF_DATA:
+                advice = f"`rm-workbench new {path} > {path.stem}.yaml` writes a preset that reads it"
+                raise PresetError([Problem(path, 0, 0, f"a data set, not a preset: {advice}")])
             return path
         exists = path.exists()
     except (OSError, ValueError) as error:

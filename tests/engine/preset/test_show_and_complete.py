@@ -132,6 +132,13 @@ def test_a_preset_that_is_not_there(name: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_a_data_set_is_no_preset_and_one_is_told_how_to_have_one(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("{}\n")
+    with pytest.raises(PresetError, match=r"rm-workbench new .*rows.jsonl > rows.yaml"):
+        load_preset(str(rows))
+
+
 def test_keys_are_completed_where_they_belong() -> None:
     def keys(text: str, line: int, column: int) -> list[str]:
         return [item.text for item in complete(text, line, column).items]
