@@ -93,7 +93,9 @@ class RewardTrainer(Trainer):
         )
         # The loss below is divided by the items of the whole global batch: nothing must divide it again.
         self.model_accepts_loss_kwargs = True
-        self._start_interval()
+        self._interval = Interval()
+        self._interval_began = perf_counter()
+        self._steps_reported = 0
         self._training_began = False
         self._rows_in_step: list[SampleId] = []
         self._guilty_rows: list[SampleId] = []
