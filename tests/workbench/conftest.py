@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from pytest_textual_snapshot import SVGImageExtension
 
 from engine.encode.encoding import MASKED, Part, TokenSequence
 from engine.inspector.messages import (
@@ -201,3 +202,20 @@ def still(monkeypatch):
     """No clock, no machine and no folder shows on the screen: what is drawn is the same everywhere."""
     monkeypatch.setattr("workbench.screens.home._machine", lambda: "8 cores · 30.0 of 32.0 GiB free · no GPU")
     monkeypatch.setattr("textual.widgets.TextArea._draw_cursor", True)
+
+
+@pytest.fixture
+def looks_as_before(snapshot):
+    """Compares an app that stands where it should with its accepted pictures at some sizes, one start for all."""
+    pictures = snapshot.use_extension(SVGImageExtension)
+
+    async def compare(pilot, name, *sizes):
+        for size in sizes or (pilot.app.size,):
+            await pilot.resize_terminal(*size)
+            before, now = "", pilot.app.export_screenshot(simplify=True)
+            while before != now:
+                await pilot.pause(0.2)
+                before, now = now, pilot.app.export_screenshot(simplify=True)
+            assert now == pictures(name=f"{name}-{size[0]}x{size[1]}")
+
+    return compare

@@ -75,3 +75,18 @@ def test_light(snap_compare, open_on, stand_in):
     app = open_on(stand_in())
     app.theme = "workbench-light"
     assert snap_compare(app, terminal_size=(120, 40), run_before=on("alt+3", "n", "n", "n"))
+
+
+async def test_larger(looks_as_before, open_on, stand_in, still):
+    async with open_on(stand_in()).run_test() as pilot:
+        for mode, name in (("alt+2", "preset"), ("alt+4", "check"), ("alt+3", "inspect")):
+            await on(mode)(pilot)
+            await looks_as_before(pilot, name, (120, 40), (200, 60))
+
+
+async def test_themes(looks_as_before, open_on, stand_in):
+    async with open_on(stand_in()).run_test(size=(120, 40)) as pilot:
+        await on("alt+3", "n", "n", "n")(pilot)
+        for theme in ("workbench-colour-blind-dark", "workbench-colour-blind-light", "workbench-no-colour"):
+            pilot.app.theme = theme
+            await looks_as_before(pilot, theme)

@@ -58,3 +58,18 @@ def test_runs(snap_compare, make_app, make_run, make_records, settle, monkeypatc
         await pilot.pause(0.8)
 
     assert snap_compare(plain(make_app()), terminal_size=size, run_before=look)
+
+
+async def test_larger(looks_as_before, make_app, make_run, make_records, settle, monkeypatch):
+    monkeypatch.setattr(runs_screen, "now", lambda: NOW)
+    folder = make_run("pairs-3", make_records(120, total=400), live=True, created=NOW - 80)
+    make_run("pairs-2", make_records(200, end=End("finished", "fine")), created=NOW - 4000)
+    async with plain(make_app()).run_test() as pilot:
+        await pilot.app.open_run(folder)
+        await settle(pilot, lambda: pilot.app.screen.run_view.history.step == 120)
+        await pilot.press("end", "shift+left", "shift+left")
+        await looks_as_before(pilot, "train", (120, 40), (200, 60))
+        await pilot.app.action_go("runs")
+        await settle(pilot, lambda: pilot.app.screen.run_list.highlighted)
+        await pilot.press("down", "space", "down", "space")
+        await looks_as_before(pilot, "runs", (120, 40), (200, 60))
