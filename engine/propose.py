@@ -15,6 +15,7 @@ from engine.format.choose import choose_format
 from engine.format.format import Format, FormatError, Kind
 from engine.hub import HubError, model_on_hub
 from engine.preset.schema import DatasetConfig
+from engine.sample import Pair, PlainText, Sample
 from engine.source.open import open_source
 from engine.source.row import Source, SourceError
 
@@ -74,13 +75,21 @@ def propose_preset(path: str, base: Path, model: str | None = None) -> Proposal:
         except FormatError as error:
             why = why or error.advice
             continue
-        if any(found.convert(row).samples for row in first_rows):
-            reason = found.reason if config is plain else _guessed(config, kind)
+        read = [found.convert(row) for row in first_rows]
+        samples = [sample for row in read for sample in row.samples]
+        if samples:
+            chat, reason = None, found.reason if config is plain else _guessed(config, kind)
+            if found.name != _CHAT and _has_prompt_column(found, config) and _meet_without_a_space(samples):
+                chat = config.model_copy(update={"field_input": config.column("prompt")})
+                found = choose_format(_CHAT, source.columns, first_rows, chat, kind)
+                reason += "; they would meet without a space, so they are rendered as a conversation"
             found = replace(found, reason=reason)
-            text = _preset(found, config, source, _held_out(config, base), _model(kind, model))
+            read_as = chat or config
+            text = _preset(found, read_as, source, _held_out(read_as, base), _model(kind, model))
             return Proposal(text, kind, reason, len(source), source.columns)
-        why = why or f"None of the first rows can be read: {found.reason}."
-    return Proposal(_skeleton(path, source, _model("pair", model)), None, why, len(source), source.columns)
+        refused = next((row.refusal.message for row in read if row.refusal), "there are none")
+        why = why or f"None of the first rows can be read ({found.reason}): {refused}."
+    return Proposal(_skeleton(path, source, _model("pair", model), why), None, why, len(source), source.columns)
 
 
 def _readings(plain: DatasetConfig, columns: Sequence[str]) -> Iterator[tuple[DatasetConfig, str | None, Kind]]:
@@ -106,6 +115,22 @@ def _readings(plain: DatasetConfig, columns: Sequence[str]) -> Iterator[tuple[Da
 def _mapped(plain: DatasetConfig, mapping: Mapping[str, str], without: str = "") -> DatasetConfig:
     fields = {f"field_{name}": column for name, column in mapping.items() if column != name != without}
     return plain.model_copy(update=fields)
+
+
+def _has_prompt_column(found: Format, config: DatasetConfig) -> bool:
+    """Whether these are pairs with prompt and answers in a column each, which can be rendered as a conversation too."""
+    return {config.column(name) for name in _WANTED["pair"]} <= {*found.reads}
+
+
+def _meet_without_a_space(samples: Sequence[Sample]) -> bool:
+    """Whether most of some pairs' plain prompts and answers would run into each other.
+
+    A prompt that ends in a colon names who speaks next (`Assistant:`): that is a conversation already.
+    """
+    sides = [sample.chosen for sample in samples if isinstance(sample, Pair)]
+    texts = [side for side in sides if isinstance(side, PlainText) and side.prompt and side.answer]
+    meet = sum(not (s.prompt[-1].isspace() or s.prompt[-1] == ":" or s.answer[0].isspace()) for s in texts)
+    return 2 * meet > len(texts)
 
 
 def _guessed(config: DatasetConfig, kind: Kind) -> str:
@@ -157,7 +182,7 @@ def _preset(found: Format, config: DatasetConfig, source: Source, held_out: str 
         f"  # {_one_line(found.reason[:1].upper() + found.reason[1:])}.",
         *entry,
     ]
-    if found.kind == "pair" and not found.needs_template and "prompt" in found.reason:
+    if not found.needs_template and _has_prompt_column(found, config):
         column = config.column("prompt")
         lines.insert(-len(entry), "  # Plain text is put together without a chat template. To render a conversation:")
         lines.insert(-len(entry), f"  # type: {_CHAT}, and field_input: {_one_line(column)}")
@@ -169,10 +194,11 @@ def _preset(found: Format, config: DatasetConfig, source: Source, held_out: str 
     return "\n".join([*lines, *_training("drop" if found.kind == "pair" else "truncate")])
 
 
-def _skeleton(path: str, source: Source, model: list[str]) -> str:
+def _skeleton(path: str, source: Source, model: list[str], why: str) -> str:
     columns = ", ".join(map(_one_line, source.columns[:30])) + (" …" if len(source.columns) > 30 else "")
     lines = [
         f"# {_count(source)}, from {_one_line(path)}: no known layout was recognised.",
+        f"# {_one_line(why)}",
         "# Say below which columns hold what. For labelled steps: process_reward_model in place of reward_model,",
         "# and field_prompt, field_completions (a list of steps) and field_labels (a list of 0 and 1).",
         *model,

@@ -70,6 +70,33 @@ def test_text_under_other_names_becomes_a_conversation(write, tmp_path):
     assert [message["role"] for message in sample.chosen.messages] == ["user", "assistant"]
 
 
+def test_plain_text_that_would_run_together_becomes_a_conversation(write, tmp_path):
+    def roles(prompt, answer):
+        text = propose_preset(write({"prompt": prompt, "chosen": answer, "rejected": "no"}), tmp_path).text
+        (sample,) = samples_of(text, tmp_path)
+        return [message["role"] for message in getattr(sample.chosen, "messages", ())]
+
+    assert roles("How are you?", "Well.") == ["user", "assistant"]
+    assert roles("How are you? ", "Well.") == roles("How are you?", "\nWell.") == roles("H: Hi\nA:", "Well.") == []
+
+
+def test_the_way_to_a_conversation_is_told_only_where_it_leads_to_one(write, tmp_path):
+    def told(row):
+        return "To render a conversation" in propose_preset(write(row), tmp_path).text
+
+    assert told({"prompt": "q ", "chosen": "a", "rejected": "b"})
+    assert not told({"chosen": "q a", "rejected": "q b"})
+    assert not told({"prompt": "q ", "responses": ["a", "b"], "ranks": [2, 1]})
+
+
+def test_what_keeps_a_layout_from_being_read_is_said(write, tmp_path):
+    (tmp_path / "semicolons.csv").write_text("prompt;chosen;rejected\na;b;c\n")
+    assert "write the file with commas" in propose_preset("semicolons.csv", tmp_path).text
+    proposal = propose_preset(write({"prompt": "q", "chosen": None, "rejected": "b"}), tmp_path)
+    assert proposal.kind is None
+    assert "`chosen`" in proposal.text.splitlines()[1]
+
+
 def test_an_unknown_layout_leaves_the_columns_to_be_filled_in(write, tmp_path):
     proposal = propose_preset(write({"a": "x", "b": "y"}), tmp_path)
     assert proposal.kind is None
