@@ -269,7 +269,8 @@ def test_the_preset_can_say_no(make_model, make_preset):
     model = make_model()
     install_reader(model)
     assert "attn_implementation" in choose_packing(model, make_preset(attn_implementation="eager"), "cpu", 0).reason
-    assert "not proven on mps" in choose_packing(model, make_preset(), "mps", 0).reason
+    for device in ("mps", "cuda"):
+        assert f"not proven on {device}" in choose_packing(model, make_preset(), device, 0).reason
     assert "sample_packing is false" in choose_packing(model, make_preset(sample_packing=False), "cpu", 0).reason
 
 
