@@ -18,6 +18,7 @@ from engine.runs.error import RunError
 from engine.runs.find import find_run
 from engine.runs.process import members
 from engine.runs.state import State, run_state
+from engine.runs.stop import stop
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAINER = ROOT / "tests" / "engine" / "runs" / "fake_trainer.py"
@@ -195,7 +196,7 @@ def test_the_second_ctrl_c_kills_it():
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_the_run_outlives_the_command(number):
     following = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "train", "60", "train", "tiny.yaml"],
+        [sys.executable, "-c", COMMAND, "train", "5000", "train", "tiny.yaml"],
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -203,8 +204,11 @@ def test_the_run_outlives_the_command(number):
     os.killpg(following.pid, number)
     following.wait()
     run = find_run("tiny-1")
-    assert run_state(run).live
-    wait_for(lambda: run_state(run) is State.FINISHED)
+    written = run.events.stat().st_size
+    wait_for(lambda: run.events.stat().st_size > written + 1000)
+    assert run_state(run) is State.TRAINING
+    stop(run)
+    wait_for(lambda: run_state(run) is State.STOPPED)
 
 
 def test_a_terminal_gets_a_progress_bar_and_the_same_result():
