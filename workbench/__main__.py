@@ -12,15 +12,17 @@ usage: rm-workbench [PRESET]              open the app, with a preset (a name or
 
 commands:
   presets   the presets that can be named
-  new       write a preset for a data set
+  new       print a preset written from a data set: `rm-workbench new rows.jsonl > mine.yaml`
   show      a preset with its defaults filled in, and where each value is from
   preview   what the model will be fed, row by row
   check     every row accounted for, and what is wrong
   train     train, and watch in plain text
-  runs      list, watch, stop and remove runs
+  runs      list, watch, stop, kill, clean, resume, compare, rows, report, tag, note, rename, archive, unarchive, rm
 
 options:
   --version, --help
+
+In the app F1 shows the keys, and Ctrl+P every action by name. The demo needs no network: `rm-workbench demo-pairs`.
 """
 
 
