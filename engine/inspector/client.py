@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from pydantic_core import PydanticSerializationError
+
 from engine.entry import engine_command, engine_environment
 from engine.inspector.check_messages import CheckReport
 from engine.inspector.messages import (
@@ -151,7 +153,14 @@ class Inspector:
         if self._closed:
             self._waiting[envelope.request].put_nowait(Failure("The inspector is closed.", cancelled=True))
             return
-        self._write(await self._running(), envelope)
+        process = await self._running()
+        try:
+            self._write(process, envelope)
+        except PydanticSerializationError:
+            said = Failure(
+                "A name or a text here is not Unicode.", advice="Rename the file or folder in plain letters."
+            )
+            self._waiting[envelope.request].put_nowait(said)
 
     @staticmethod
     def _write(process: asyncio.subprocess.Process, envelope: Envelope) -> None:

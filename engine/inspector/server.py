@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic_core import PydanticSerializationError
+
 from engine.check.run import check
 from engine.error import EngineError
 from engine.inspector.messages import (
@@ -76,7 +78,12 @@ class Worker(threading.Thread):
         """Answer requests until the process ends."""
         while True:
             envelope = self.inbox.get()
-            self._replies.send(envelope.request, self._answer(envelope))
+            answer = self._answer(envelope)
+            try:
+                self._replies.send(envelope.request, answer)
+            except PydanticSerializationError as error:
+                # Text that is no Unicode (a file's name in other bytes) cannot cross; the worker must live on.
+                self._replies.send(envelope.request, _sendable(answer) or _defect(envelope, error))
             self._cancelled.discard(envelope.request)
 
     def _answer(self, envelope: Envelope) -> Answer:
@@ -114,13 +121,28 @@ class Worker(threading.Thread):
             log.info("refused: %s", error, exc_info=True)
             return Failure(error.what, error.where, error.advice)
         except Exception as error:
-            log.exception("request %s failed", envelope.request)
-            return Failure(
-                f"{type(error).__name__}: {error}", advice="This is a defect of rm-workbench; its log has the details."
-            )
+            return _defect(envelope, error)
 
     def _open(self, preset: PresetText) -> Opened:
         return open_preset(parse_preset(preset.text, Path(preset.path), preset.overrides), self._cache)
+
+
+def _defect(envelope: Envelope, error: Exception) -> Failure:
+    log.error("request %s failed", envelope.request, exc_info=error)
+    what = _as_unicode(f"{type(error).__name__}: {error}")
+    return Failure(what, advice="This is a defect of rm-workbench; its log has the details.")
+
+
+def _sendable(answer: Answer) -> Failure | None:
+    """A failure in text that can cross; None where the answer is none."""
+    if not isinstance(answer, Failure):
+        return None
+    what, where, advice = map(_as_unicode, (answer.what, answer.where, answer.advice))
+    return Failure(what, where, advice, answer.cancelled)
+
+
+def _as_unicode(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def serve() -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,21 @@ async def test_a_missing_file_is_answered_and_the_process_lives_on(inspector, wr
     (path.parent / "rows.jsonl").unlink()
     assert isinstance(await inspector.describe(text_of(path)), Failure)
     write_preset(pair_rows(3))
+    assert isinstance(await inspector.describe(text_of(path)), Description)
+    assert inspector.restarts == 0
+
+
+async def test_names_that_are_no_unicode_are_answered_and_the_process_lives_on(inspector, write_preset):
+    path = write_preset(pair_rows(3))
+    folder = path.parent / "data"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.jsonl")).write_bytes(b"\x00 no rows")
+    of_folder = PresetText(path.read_text().replace("rows.jsonl", "data"), str(path))
+    failure = await asyncio.wait_for(inspector.describe(of_folder), 60)
+    assert isinstance(failure, Failure)
+    assert "udcff" in failure.where + failure.what
+    failure = await inspector.describe(PresetText(path.read_text(), os.fsdecode(b"/\xff/mine.yaml")))
+    assert isinstance(failure, Failure)
     assert isinstance(await inspector.describe(text_of(path)), Description)
     assert inspector.restarts == 0
 
