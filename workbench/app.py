@@ -371,7 +371,7 @@ class WorkbenchApp(App[int]):
             seen.add(title)
             about = " · ".join(part for part in (binding.tooltip, self.get_key_display(binding)) if part)
             yield SystemCommand(title, about, partial(self.run_action, binding.action, active.node))
-        for theme in self.available_themes:
+        for theme in dict.fromkeys([*(ours.name for ours in THEMES), *self.available_themes]):
             if theme != self.theme:
                 yield SystemCommand(f"Theme: {theme}", "Change the colours", partial(setattr, self, "theme", theme))
         picture = partial(self.set_timer, PICTURE_AFTER, self.save_picture)
