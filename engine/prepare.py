@@ -241,13 +241,15 @@ def _encoded_set(
 ) -> EncodedSet:
     key = set_key(opened, split)
     known = recall(key) if key else None
-    if known:
-        progress(Progress(f"encoding {split} rows", known.ledger.rows, known.ledger.rows))
-        return known
     gathering, seen_rows, total = Gathering(), 0, len(opened.split(split))
-    for seen_rows, (_, _, encoded) in enumerate(encode_rows(opened, split, cancelled=cancelled), start=1):
+    if known:
+        progress(Progress(f"encoding {split} rows", total, total))
+        return known
+    for _, _, encoded in encode_rows(opened, split, cancelled=cancelled):
         gathering.add(encoded)
-        if seen_rows % CHUNK == 0:
+        # A row may give several samples; the first of them counts for it.
+        seen_rows += encoded.id.item == 0
+        if encoded.id.item == 0 and seen_rows % CHUNK == 0:
             progress(Progress(f"encoding {split} rows", seen_rows, total))
     progress(Progress(f"encoding {split} rows", seen_rows, total))
     made = gathering.done()

@@ -33,7 +33,7 @@ def check(
     """Check both splits of an opened preset: ledger, findings, lengths, statistics, the training set's digest.
 
     A report that was made before of the same data, preset and programs is given again. `progress` hears of every
-    `CHUNK` samples, `partial` now and then of what they have shown so far. Raises Cancelled (engine.prepare).
+    `CHUNK` rows, `partial` now and then of what they have shown so far. Raises Cancelled (engine.prepare).
     """
     key = report_key(opened)
     preset = opened.loaded.preset
@@ -84,9 +84,8 @@ def _gather(
     cancelled: Callable[[], bool],
 ) -> None:
     """Take one split in."""
-    done = 0
-    total = len(opened.split(split))
-    for done, (source, row, encoded) in enumerate(encode_split(opened, split, cancelled), start=1):
+    done, total = 0, len(opened.split(split))
+    for source, row, encoded in encode_split(opened, split, cancelled):
         sample = source.encoder.sample(row, encoded.id.item)
         gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded), split)
         margin = source.config.field_margin or "margin"
@@ -97,7 +96,9 @@ def _gather(
             gathered.measure(encoded)
             if encoded.kept:
                 gathered.digest.update(encoded)
-        if done % CHUNK == 0:
+        # A row may give several samples; the first of them counts for it.
+        done += encoded.id.item == 0
+        if encoded.id.item == 0 and done % CHUNK == 0:
             heard(Progress(f"checking {split} rows", done, total))
     if total:
         heard(Progress(f"checking {split} rows", done, total))

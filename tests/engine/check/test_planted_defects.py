@@ -312,6 +312,15 @@ def test_progress_is_told_and_a_cancel_is_heard(opened):
     assert [(progress.done, progress.total) for progress in told][-1] == (30, 30)
 
 
+def test_progress_counts_rows_not_their_samples(opened):
+    told = []
+    data = opened([{"prompt": f"q{i} ", "answers": ["a", "b", "c"], "ranks": [1, 2, 3]} for i in range(10)])
+    assert check(data, told.append).rows == 30
+    assert [(progress.done, progress.total) for progress in told][-1] == (10, 10)
+    prepare(data, told.append)
+    assert [(progress.done, progress.total) for progress in told][-1] == (10, 10)
+
+
 def test_a_second_check_of_the_same_is_given_at_once(opened, monkeypatch):
     rows = [*columns(30), PLANTED_COLUMNS["identical-pair"]]
     first = check(opened(rows, **CHAT))
