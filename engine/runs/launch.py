@@ -85,8 +85,9 @@ def launch(
                 resumed_from=checkpoints[-1].name if checkpoints else None,
                 versions=versions(),
             )
+            since = f"from {manifest.resumed_from}, " if manifest.resumed_from else ""
             with EventWriter(run.events) as events:
-                events.write(PhaseEvent("starting", f"launch {manifest.launches} on {manifest.host}"))
+                events.write(PhaseEvent("starting", f"{since}on {manifest.host}"))
             _start_keeper(run, launch_id, lock, log)
         finally:
             os.close(log)

@@ -44,7 +44,7 @@ def test_a_run_goes_from_launch_to_finished(run, trainer):
     status = run_status(run)
     assert (status.state, status.message) == (State.FINISHED, "10 steps")
     assert [event.step for event in events(run, Metric)] == list(range(1, 11))
-    assert events(run)[0] == PhaseEvent("starting", f"launch 1 on {run.manifest().host}")
+    assert events(run)[0] == PhaseEvent("starting", f"on {run.manifest().host}")
     wait_for(lambda: not is_locked(run.path))
 
 
@@ -214,6 +214,7 @@ def test_resume_goes_on_from_the_last_checkpoint_in_the_same_events(run, trainer
     records = EventReader(run.events).read()
     assert [record.seq for record in records] == list(range(len(records)))
     assert events(run, Start)[-1].resumed_from == "checkpoint-3"
+    assert f"from checkpoint-3, on {run.manifest().host}" in [event.message for event in events(run, PhaseEvent)]
     assert [event.step for event in events(run, Metric)] == [1, 2, 3, 4, 5, 4, 5, 6, 7, 8]
     with pytest.raises(RunError, match="has finished"):
         resume(run, trainer(run, steps=8))
