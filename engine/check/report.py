@@ -96,10 +96,10 @@ def _longer_limits(budget: LengthBudget) -> str:
     longest = budget.at[-1]
     if longest.sequence_len <= budget.limit:
         return ""
-    nearly = ""
     if enough is not None and budget.limit < enough.sequence_len < longest.sequence_len:
-        nearly = f"`sequence_len: {enough.sequence_len}` would leave {share(enough.whole / budget.samples)} whole; "
-    return f"{nearly}the longest has {counted(longest.sequence_len, 'token')}. "
+        part = share(enough.whole / budget.samples)
+        return f"`sequence_len: {enough.sequence_len}` would leave {part} whole, and `{longest.sequence_len}` all. "
+    return f"`sequence_len: {longest.sequence_len}` would leave all of them whole. "
 
 
 def _is_round(at: KeptAt, budget: LengthBudget) -> bool:
