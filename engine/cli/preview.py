@@ -17,6 +17,7 @@ from engine.finding import Ledger
 from engine.inspector.messages import RowView, preview_object
 from engine.preset.load import load_preset
 from engine.visible import visible
+from engine.words import counted
 
 DEFAULT_ROWS = "0:10"
 HEAD_SHOWN, TAIL_SHOWN = 3000, 1000
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 def none_shown(split: str, total: int) -> Text:
     """Why no row is shown."""
     if total:
-        return Text(f"The {split} split has {total:,} rows; none of them lies in the range asked for.")
+        return Text(f"The {split} split has {counted(total, 'row')}, none of them in the range asked for.")
     if split == "eval":
         return Text("There is no eval split: set `val_set_size` or `test_datasets` in the preset.")
     return Text("There are no rows.")
@@ -91,7 +92,9 @@ def _heading(opened: Any, split: str) -> Text:
     heading = Text()
     for source in opened.split(split).sources:
         heading.append(f"{visible(source.config.path)}  ", "bold")
-        heading.append(f"{len(source.source):,} rows · {source.format.name}: {visible(source.format.reason)}\n")
+        heading.append(
+            f"{counted(len(source.source), 'row')} · {source.format.name}: {visible(source.format.reason)}\n"
+        )
     heading.append(
         "dim: shared prefix and masked tokens · ▲ the reward is read here · struck through: cut away\n", "dim"
     )

@@ -14,6 +14,7 @@ from engine.runs.error import RunError
 from engine.runs.find import find_run
 from engine.runs.hard_rows import RANKINGS, HardRow, judged_rows, ranked, row_object, write_rows
 from engine.runs.row_history import read_row_history
+from engine.words import counted
 
 SHOWN = 20
 
@@ -46,7 +47,9 @@ def run_rows(arguments: argparse.Namespace) -> int:
     rows = found if arguments.limit is None else found[: max(0, arguments.limit)]
     if arguments.out:
         count = write_rows(rows, Path(arguments.out))
-        sys.stderr.write(f"{count:,} rows written; `leave_out: {arguments.out}` in a preset trains without them\n")
+        sys.stderr.write(
+            f"{counted(count, 'row')} written; `leave_out: {arguments.out}` in a preset trains without them\n"
+        )
     if arguments.json:
         for row in rows:
             sys.stdout.write(json.dumps(row_object(row)) + "\n")

@@ -20,6 +20,7 @@ from engine.runs.follow import follow
 from engine.runs.state import State, Status, run_status
 from engine.runs.stop import PATIENCE, kill, stop
 from engine.visible import visible
+from engine.words import counted
 
 SHOWN = ("loss", "accuracy", "balanced_accuracy", "margin", "learning_rate")
 """The training metrics that a line has room for."""
@@ -240,8 +241,8 @@ def _start_text(start: Start) -> str:
     left_out = f"; left out: {reasons}" if reasons else ""
     resumed = f"; resumed from {visible(start.resumed_from)}" if start.resumed_from else ""
     return (
-        f"{start.total_steps} steps on {visible(start.device)}, {start.trained_parameters:,} of {start.parameters:,} "
-        f"parameters trained, {ledger.get('kept', '?')} of {ledger.get('rows', '?')} rows{left_out}{resumed}"
+        f"{counted(start.total_steps, 'step')} on {visible(start.device)}, "
+        f"{start.trained_parameters:,} of {start.parameters:,} parameters trained, {ledger.get('kept', '?')} of {ledger.get('rows', '?')} rows{left_out}{resumed}"
     )
 
 

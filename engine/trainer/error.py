@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.error import EngineError
 from engine.sample import SampleId
+from engine.words import counted
 
 
 class TrainingError(EngineError):
@@ -39,8 +40,7 @@ class BatchSize:
     longest: int
 
     def __str__(self) -> str:
-        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        return f"{rows} and {self.computed} positions (longest sequence: {self.longest} tokens)"
+        return f"{counted(self.rows, 'row')} and {self.computed} positions (longest sequence: {self.longest} tokens)"
 
 
 class BatchTooLargeError(TrainingError):

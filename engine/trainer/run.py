@@ -46,6 +46,7 @@ from engine.trainer.row_log import RowLog
 from engine.trainer.stop import StopAtStepEnd
 from engine.trainer.subset import subsets_of
 from engine.trainer.train import Observe, RewardTrainer
+from engine.words import counted
 
 LOG = logging.getLogger(__name__)
 
@@ -227,7 +228,7 @@ def _cost(
         processes=processes,
     )
     memory = memory_in_words(told)
-    said = f"{told.steps:,} steps, {tokens_in_words(told)}."
+    said = f"{counted(told.steps, 'step')}, {tokens_in_words(told)}."
     return FindingEvent("cost", "info", f"{said} Memory of a process: {memory}." if memory else said)
 
 
@@ -270,7 +271,7 @@ def _proof_of_saving(
 
 def _summary(report: Report, step: int) -> str:
     """The run's result in one line, with the baselines beside the accuracy."""
-    text = f"{step} steps"
+    text = counted(step, "step")
     if report.last_evaluation:
         values = report.last_evaluation[1]
         text += f"; held-out accuracy {values.get('eval_accuracy', float('nan')):.3f}"

@@ -194,6 +194,11 @@ def test_a_misspelt_type_is_a_bad_preset_with_its_place(write_preset, capsys):
     assert "bradley_terry" in said
 
 
+def test_preview_of_one_row_says_so(write_preset, capsys):
+    assert main(["preview", str(write_preset(pair_rows(1)))]) == 0
+    assert "1 row ·" in capsys.readouterr().out
+
+
 def test_preview_ends_with_the_ledger_of_what_it_showed(write_preset, capsys):
     rows = pair_rows(5)
     rows[2]["rejected"] = rows[2]["chosen"]
@@ -201,6 +206,6 @@ def test_preview_ends_with_the_ledger_of_what_it_showed(write_preset, capsys):
     assert main(["preview", str(path), "--rows", "1:5"]) == 0
     assert "shown: 3 of 4 samples kept (75 %) · 1 identical-pair" in capsys.readouterr().out
     assert main(["preview", str(path), "--rows", "7:9"]) == 0
-    assert "has 5 rows; none of them" in capsys.readouterr().out
+    assert "has 5 rows, none of them" in capsys.readouterr().out
     assert main(["preview", str(path), "--split", "eval"]) == 0
     assert "`val_set_size`" in capsys.readouterr().out
