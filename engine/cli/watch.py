@@ -242,7 +242,8 @@ def _start_text(start: Start) -> str:
     resumed = f"; resumed from {visible(start.resumed_from)}" if start.resumed_from else ""
     return (
         f"{counted(start.total_steps, 'step')} on {visible(start.device)}, "
-        f"{start.trained_parameters:,} of {start.parameters:,} parameters trained, {ledger.get('kept', '?')} of {ledger.get('rows', '?')} rows{left_out}{resumed}"
+        f"{start.trained_parameters:,} of {start.parameters:,} parameters trained, "
+        f"{ledger.get('kept', '?')} of {ledger.get('rows', '?')} rows{left_out}{resumed}"
     )
 
 

@@ -14,22 +14,19 @@ from engine.batch.budget import TokenBudget
 from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
-from engine.cost.counts import counts_of
-from engine.cost.estimate import estimate, memory_in_words, tokens_in_words
 from engine.cost.plan import plan
-from engine.cost.shape import read_shape
 from engine.encode.encoding import EncodedRow
 from engine.encode.kept import EncodedSet
 from engine.events.schema import End, FindingEvent, PhaseEvent, Start
 from engine.model.load import LoadedModel, load_model
 from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
-from engine.model.precision import Precision, choose_precision, emulates_bf16
+from engine.model.precision import choose_precision
 from engine.model.verify import reload_difference
 from engine.model.window import beyond_window
 from engine.objective.choose import Objective, choose_objective
 from engine.prepare import open_preset, prepare
-from engine.preset.load import LoadedPreset, load_preset
+from engine.preset.load import load_preset
 from engine.preset.schema import Preset
 from engine.progress import Progress
 from engine.runs.checkpoint import discard_broken, resume_point
@@ -37,9 +34,10 @@ from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
 from engine.runs.versions import versions
 from engine.sample import SampleId
-from engine.trainer.arguments import tracker_environment, trackers, training_arguments
+from engine.trainer.arguments import tracker_environment, training_arguments
 from engine.trainer.checkpoint import Checkpoints, origin_of, refuse_other
 from engine.trainer.metrics import length_baseline
+from engine.trainer.notices import cost_notice, notices_of
 from engine.trainer.report import Report, Tell
 from engine.trainer.request import StopRequest, is_first_process
 from engine.trainer.row_log import RowLog
@@ -120,8 +118,8 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
         )
     )
     processes = trainer.args.world_size
-    cost = _cost(preset, prepared.train, model_folder, packing=packing, precision=precision, processes=processes)
-    notices = [*_notices(loaded, model), FindingEvent("packing", "info", packing.reason), cost]
+    cost = cost_notice(preset, prepared.train, model_folder, packing=packing, precision=precision, processes=processes)
+    notices = [*notices_of(loaded, model), FindingEvent("packing", "info", packing.reason), cost]
     if beyond:
         notices.append(FindingEvent("beyond-window", "warning", beyond))
     for notice in notices:
@@ -213,38 +211,6 @@ def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
     if held_out is None or preset.model_kind == "steps":
         return {}
     return {"length_baseline": length_baseline(held_out.rows)}
-
-
-def _cost(
-    preset: Preset, train: EncodedSet, model_folder: str, *, packing: Packing, precision: Precision, processes: int
-) -> FindingEvent:
-    """What the run will go through and take, told before its first step."""
-    told = estimate(
-        preset,
-        counts_of(*train.rows.side_lengths()),
-        read_shape(Path(model_folder)),
-        half=precision.autocast != "no",
-        packed=packing.packed,
-        processes=processes,
-    )
-    memory = memory_in_words(told)
-    said = f"{counted(told.steps, 'step')}, {tokens_in_words(told)}."
-    return FindingEvent("cost", "info", f"{said} Memory of a process: {memory}." if memory else said)
-
-
-def _notices(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
-    notices = [FindingEvent("no-effect", "info", notice.message) for notice in loaded.notices]
-    notices += [FindingEvent("tracker-missing", "warning", text) for text in trackers(loaded.preset)[1]]
-    gpus, used = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE", "1"))
-    if gpus > used and loaded.preset.device in ("auto", "cuda"):
-        text = f"{used} of {gpus} GPUs are used: `num_processes: {gpus}` uses all."
-        notices.append(FindingEvent("idle-gpus", "info", text))
-    if emulates_bf16(choose_precision(loaded.preset)):
-        text = "This CPU has no bf16 instructions: bf16 takes 2 to 12 times as long as fp32 (measured). Remove `bf16`."
-        notices.append(FindingEvent("slow-bf16", "warning", text))
-    if model.new_head:
-        notices.append(FindingEvent("new-head", "info", "The head starts from random weights: the model has none."))
-    return notices
 
 
 def _proof_of_saving(
