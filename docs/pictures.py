@@ -17,8 +17,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 PICTURES = Path(__file__).parent / "pictures"
-SIZE = (130, 38)
-PATIENCE = 240.0
+TALL, LOW = (130, 36), (120, 26)
+PATIENCE = 60.0
 """Seconds to wait for something to come to the screen."""
 
 
@@ -39,12 +39,14 @@ async def wait_for(pilot: Pilot[int], wanted: str | Callable[[], bool]) -> None:
     await pilot.pause(0.5)
 
 
-async def show(preset: str, name: str, steps: Callable[[Pilot[int]], Awaitable[None]]) -> None:
+async def show(
+    preset: str, name: str, steps: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = TALL
+) -> None:
     """Open the app on `preset`, do `steps`, and keep the screen as docs/pictures/NAME.svg."""
     from workbench.app import WorkbenchApp
 
     app = WorkbenchApp(preset)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=size) as pilot:
         await steps(pilot)
         app.clear_notifications()
         await pilot.pause(0.5)
@@ -59,7 +61,7 @@ async def go(pilot: Pilot[int], place: str) -> None:
 
 
 async def home(pilot: Pilot[int]) -> None:
-    await wait_for(pilot, "reward")
+    await wait_for(pilot, "✓ kept")
     await go(pilot, "home")
     await wait_for(pilot, "demo-steps")
     await wait_for(pilot, "finished")
@@ -70,15 +72,16 @@ async def preset(pilot: Pilot[int]) -> None:
 
 
 async def inspect_pairs(pilot: Pilot[int]) -> None:
-    await wait_for(pilot, "reward read here")
+    await wait_for(pilot, "✓ kept")
     await go(pilot, "inspect")
     await wait_for(pilot, "v View")
-    await pilot.press("n")
+    await pilot.press("g", "1", "enter")
     await wait_for(pilot, "row 1 of")
+    await wait_for(pilot, "reward read here")
 
 
 async def inspect_steps(pilot: Pilot[int]) -> None:
-    await wait_for(pilot, "✓1")
+    await wait_for(pilot, "✓ kept")
     await go(pilot, "inspect")
     await wait_for(pilot, "v View")
     await wait_for(pilot, "✓1")
@@ -113,10 +116,10 @@ async def main() -> None:
         if not Path("runs", f"{name}-1", "model").is_dir() and command_line(["train", name]):
             sys.exit(f"{name} did not train")
     PICTURES.mkdir(exist_ok=True)
-    await show("demo-pairs", "home", home)
+    await show("demo-pairs", "home", home, LOW)
     await show("demo-pairs", "preset", preset)
-    await show("demo-pairs", "inspect-pairs", inspect_pairs)
-    await show("demo-steps", "inspect-steps", inspect_steps)
+    await show("demo-pairs", "inspect-pairs", inspect_pairs, LOW)
+    await show("demo-steps", "inspect-steps", inspect_steps, LOW)
     await show("demo-pairs", "check", check)
     await show("demo-pairs", "runs", runs)
     await show("demo-pairs", "train", finished_run)
@@ -127,5 +130,7 @@ if __name__ == "__main__":
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         os.environ |= {"RM_WORKBENCH_STATE": str(folder / "state"), "LANG": "C.UTF-8"}
+        os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        os.environ.pop("NO_COLOR", None)
         os.chdir(folder)
         asyncio.run(main())
