@@ -133,7 +133,7 @@ def open_preset(loaded: LoadedPreset, cache: OpenCache | None = None) -> Opened:
     preset = loaded.preset
     base = loaded.path.parent
     tokenizer = _remembered(cache.tokenizers, _tokenizer_key(preset, base), lambda: load_tokenizer(preset, base))
-    model = (preset.base_model, preset.revision_of_model, base, _stamp(Path(preset.base_model) / "config.json"))
+    model = (preset.base_model, preset.revision_of_model, base, _stamps(preset.base_model, base, "config.json"))
     pooling = _remembered(cache.poolings, model, lambda: find_pooling(preset, base))
 
     def opened(dataset: int, config: DatasetConfig, evaluating: bool) -> OpenedSource:
@@ -362,11 +362,16 @@ def _tokenizer_key(preset: Preset, base: Path) -> Hashable:
     settings = preset.model_dump_json(
         include={"base_model", "tokenizer_config", "tokenizer_type", "special_tokens", "tokens", "trust_remote_code"}
     )
-    return settings, base, _stamp(Path(str(preset.base_model)) / "tokenizer_config.json")
+    return settings, base, _stamps(preset.tokenizer_config or preset.base_model, base, "tokenizer_config.json")
 
 
 def _source_key(config: DatasetConfig, base: Path) -> Hashable:
     return config.model_dump_json(), base, _stamp(Path(config.path)), _stamp(base / config.path)
+
+
+def _stamps(folder: str, base: Path, file: str) -> Any:
+    """When a model's file was last changed, wherever the folder is looked up."""
+    return _stamp(Path(folder) / file), _stamp(base / folder / file)
 
 
 def _stamp(path: Path) -> Any:

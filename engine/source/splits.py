@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from engine.source.combine import Sliced, concatenated
 from engine.source.row import Source, SourceError
+from engine.words import counted
 
 _PART = re.compile(r"(?P<name>[^\[\]]+?)(?:\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?")
 
@@ -38,7 +39,7 @@ def _part(splits: Mapping[str, Callable[[], Source]], part: str, where: str) -> 
     rows = len(source)
     start, stop = _bound(match["start"], rows, 0), _bound(match["stop"], rows, rows)
     if stop <= start:
-        raise SourceError(f"the split {part!r} holds no rows", where, f"{name} has {rows} rows.")
+        raise SourceError(f"the split {part!r} holds no rows", where, f"{name} has {counted(rows, 'row')}.")
     return Sliced(source, start, stop)
 
 

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.inspector.messages import Description
-from engine.words import share
+from engine.words import counted, share
 from workbench.row_table import RowTable
 from workbench.screen_text import visible
 from workbench.widgets.token_layout import View
@@ -42,7 +42,8 @@ class SourceLine(Horizontal):
     def show(self, description: Description) -> None:
         """Say what is open; the pointer resting on it gives all of it."""
         lines = [
-            f"{one.path} · {one.format} ({one.reason})" + (f" · {one.rows:,} rows" if one.rows is not None else "")
+            f"{one.path} · {one.format} ({one.reason})"
+            + (f" · {counted(one.rows, 'row')}" if one.rows is not None else "")
             for one in description.sources
         ]
         tokenizer = description.tokenizer
