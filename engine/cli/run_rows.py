@@ -23,7 +23,7 @@ def add_rows_parser(actions: "argparse._SubParsersAction[argparse.ArgumentParser
     """Add `rows` to the actions of `runs`."""
     parser = actions.add_parser(
         "rows",
-        help="the rows that a run's model fought with: worst, likely mislabelled, forgotten, variable",
+        help="the rows that a run's model fought with: worst, perhaps mislabelled, forgotten, variable",
         description="Rows are ranked by: " + "; ".join(f"{name}: {what}" for name, what in RANKINGS.items()) + ".",
     )
     parser.add_argument("name", metavar="RUN")

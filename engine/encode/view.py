@@ -146,10 +146,10 @@ def _sequence(
     kept_end = kept_start + len(kept_ids)
     if offsets.ids[kept_start:kept_end] != kept_ids:
         raise ViewError("the tokens shown are not those that are trained on")
-    starts = _without_gaps(offsets)
-    pieces = _pieces_of(setup, offsets.ids, text, list(zip(starts, offsets.ends, strict=True)))
+    starts, ends = _without_gaps(text, offsets)
+    pieces = _pieces_of(setup, offsets.ids, text, list(zip(starts, ends, strict=True)))
     places = marked.steps_of_tokens or [
-        _span_at(marked.spans, start, end) for start, end in zip(starts, offsets.ends, strict=True)
+        _span_at(marked.spans, start, end) for start, end in zip(starts, ends, strict=True)
     ]
     spans = [marked.spans[place] if place >= 0 else None for place in places]
     return TokenSequence(
@@ -157,7 +157,7 @@ def _sequence(
         ids=offsets.ids,
         pieces=pieces,
         starts=starts,
-        ends=offsets.ends,
+        ends=ends,
         parts=[span.part if span else Part.TEMPLATE for span in spans],
         steps=[span.step if span else -1 for span in spans],
         labels=labels,
@@ -172,13 +172,25 @@ def _sequence(
     )
 
 
-def _without_gaps(offsets: Offsets) -> list[int]:
-    """Where tokens start, with white space that a tokenizer leaves out of a token's characters put before them."""
-    if not offsets.ids:
-        return []
-    before = [0, *offsets.ends[:-1]]
-    places = zip(before, offsets.starts, offsets.ends, strict=True)
-    return [last if last < start < end else start for last, start, end in places]
+def _without_gaps(text: str, offsets: Offsets) -> tuple[list[int], list[int]]:
+    """Where tokens start and end, with the characters between two of them that a tokenizer counts to neither.
+
+    White space goes to the token after it, anything else (an accent that normalisation joined to its letter) to the
+    tokens before it.
+    """
+    starts, ends = list(offsets.starts), list(offsets.ends)
+    last = 0
+    for i, (start, end) in enumerate(zip(offsets.starts, offsets.ends, strict=True)):
+        if last < start < end:
+            if i == 0 or text[last:start].isspace():
+                starts[i] = last
+            else:
+                before = i - 1
+                while before >= 0 and ends[before] == last:
+                    ends[before] = start
+                    before -= 1
+        last = end
+    return starts, ends
 
 
 def _span_at(spans: Sequence[Span], start: int, end: int) -> int:

@@ -7,7 +7,7 @@ from engine.inspector.messages import RowView
 from engine.report.story import PLACEHOLDER, Points, Story
 from engine.runs.hard_rows import HardRow
 
-RANKING_TITLES = {"worst": "Worst", "mislabelled": "Likely mislabelled", "forgotten": "Most forgotten"}
+RANKING_TITLES = {"worst": "Worst", "mislabelled": "Perhaps mislabelled", "forgotten": "Most forgotten"}
 FIRST = ("loss", "accuracy", "margin", "balanced_accuracy", "f1_error", "chosen_reward", "rejected_reward", "grad_norm")
 """The metrics that are looked at first, in their order."""
 

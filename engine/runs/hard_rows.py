@@ -21,7 +21,7 @@ Ranking = Literal["worst", "mislabelled", "forgotten", "variable"]
 
 RANKINGS: dict[Ranking, str] = {
     "worst": "lowest mean margin over its visits",
-    "mislabelled": "wrong with confidence at every visit since the model knew something: perhaps the label is",
+    "mislabelled": "confidently wrong at every visit since it knew something: wrong labels, or what it cannot tell",
     "forgotten": "most often gone from right to wrong",
     "variable": "margins that differ most from visit to visit",
 }

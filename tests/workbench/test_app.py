@@ -3,10 +3,12 @@ from types import SimpleNamespace
 
 import pytest
 from textual.containers import Vertical
+from textual.events import Key
 from textual.widgets import OptionList, Static
 
 from workbench.__main__ import main
 from workbench.modes import MODES
+from workbench.widgets.text_input import TextInput
 
 
 async def test_starts_at_home_and_every_place_has_a_tab(make_app):
@@ -217,3 +219,17 @@ async def test_jumping_puts_a_letter_on_every_part_and_goes_to_the_one_pressed(m
             assert below.focused is place
         await pilot.press("ctrl+o", "escape")
         assert below.focused is second
+
+
+async def test_what_is_typed_into_a_line_in_one_burst_keeps_its_order(make_app):
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        line = TextInput("old")
+        await app.screen.mount(line)
+        line.focus()
+        await pilot.pause()
+        for key in ("ctrl+u", "n", "e", "x", "backspace", "w"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        await pilot.pause()
+        assert line.value == "new"

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 
 from workbench.drafts import Draft, find_drafts, keep_draft
 from workbench.widgets.completion_list import CompletionList
@@ -449,3 +450,16 @@ async def test_what_is_typed_while_the_preset_is_looked_at_is_kept(make_app, pai
         app.session = replace(app.session, checked=True)
         await settle(pilot, lambda: app.session.text.startswith("#x"))
         assert editor.text.startswith("#x")
+
+
+async def test_keys_that_come_in_one_burst_act_in_their_order(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        editor = await opened(pilot)
+        editor.move_cursor(editor.document.end)
+        editor.focus()
+        await pilot.pause()
+        for key in ("number_sign", "a", "b", "c", "backspace", "d", "left", "e"):
+            app.post_message(Key(key, "#" if key == "number_sign" else key if len(key) == 1 else None))
+        await settle(pilot, lambda: "e" in editor.text.splitlines()[-1].partition("#")[2])
+        assert editor.text.endswith("#abed")

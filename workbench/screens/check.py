@@ -254,7 +254,7 @@ class CheckScreen(WorkbenchScreen):
             split: Split = "train" if finding.rows else "eval"
             await self._inspect(finding.code, finding.rows or finding.eval_rows, split)
             if finding.rows and finding.eval_rows:
-                self.notify(f"{counted(len(finding.eval_rows), 'more row')} of eval: s goes there.", markup=False)
+                self.notify(f"{counted(len(finding.eval_rows), 'more row')} of eval: e goes there.", markup=False)
         else:
             self.notify("This finding is about the data set as a whole, not about single rows.", markup=False)
 

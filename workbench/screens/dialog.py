@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from workbench.screen_text import visible
+from workbench.widgets.text_input import TextInput
 
 _CSS = """
 Question, AskText, TroubleScreen {
@@ -77,7 +78,7 @@ class AskText(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
             yield Static(Content(self._text))
-            yield Input(self._value, select_on_focus=False)
+            yield TextInput(self._value, select_on_focus=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Give the text."""

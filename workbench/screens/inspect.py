@@ -31,6 +31,7 @@ from workbench.widgets.row_list import RowList
 from workbench.widgets.row_walk import PATIENCE, RowWalk
 from workbench.widgets.sample_views import SampleViews
 from workbench.widgets.source_line import SourceLine
+from workbench.widgets.text_input import TextInput
 from workbench.widgets.token_layout import View
 
 READ_AT_ONCE = 20_000
@@ -108,7 +109,7 @@ class InspectScreen(WorkbenchScreen):
         """Source and views; the rows; what is searched for."""
         yield SourceLine(id="source")
         yield RowWalk()
-        yield Input(placeholder="text, or #1234 for a token id", id="search", compact=True)
+        yield TextInput(placeholder="text, or #1234 for a token id", id="search", compact=True)
 
     def on_mount(self) -> None:
         """Take up the views of last time, and follow the preset, the row in view and the rows sent here."""

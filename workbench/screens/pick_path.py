@@ -17,12 +17,13 @@ from textual.widgets.option_list import Option
 
 from workbench.path_entries import PathEntry, common_beginning, folder_above, path_entries
 from workbench.screen_text import visible
+from workbench.widgets.text_input import TextInput
 
 Purpose = Literal["open", "save", "data"]
 KEYS = "↑↓ choose · tab complete · enter take · esc cancel"
 
 
-class PathInput(Input):
+class PathInput(TextInput):
     """The field; Tab and the arrows are the list's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -37,6 +37,7 @@ from workbench.screens.hard_rows import HardRowsScreen
 from workbench.widgets.chart_grid import ChartGrid
 from workbench.widgets.run_differences import differences
 from workbench.widgets.run_list import RunList
+from workbench.widgets.text_input import TextInput
 
 LIST_EVERY = 1.5
 """Seconds between two looks at all runs."""
@@ -95,7 +96,7 @@ class RunsScreen(WorkbenchScreen):
 
     def compose_body(self) -> ComposeResult:
         """The list, the curves, the differences."""
-        yield Input(placeholder="words that a run has in its name, preset, state, #tags or note", id="filter")
+        yield TextInput(placeholder="words that a run has in its name, preset, state, #tags or note", id="filter")
         yield RunList()
         yield Static(id="about")
         with Horizontal(id="beneath"):

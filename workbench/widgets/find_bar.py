@@ -6,9 +6,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from workbench.widgets.preset_editor import PresetEditor
+from workbench.widgets.text_input import TextInput
 
 
-class FindBar(Input):
+class FindBar(TextInput):
     """Looks as one types; Enter and Down go to the next place, Up to the one before, Escape back to the editor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

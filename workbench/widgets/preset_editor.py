@@ -18,6 +18,7 @@ from textual.widgets.text_area import Selection, TextAreaTheme
 
 from engine.preset.complete import NOTHING, Around, complete, hover
 from workbench.widgets.completion_list import CompletionList
+from workbench.widgets.text_input import act_in_order
 from workbench.widgets.yaml_line import yaml_spans
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class PresetEditor(TextArea):
                 self._begin_line()
                 event.stop()
                 event.prevent_default()
+            else:
+                await act_in_order(self, event)
             return
         if event.key == "down":
             completions.move(1)
@@ -142,6 +145,7 @@ class PresetEditor(TextArea):
         else:
             if not self._typing:
                 completions.close()
+            await act_in_order(self, event)
             return
         event.stop()
         event.prevent_default()

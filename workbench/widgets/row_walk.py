@@ -23,6 +23,7 @@ from workbench.widgets.row_header import RowHeader
 from workbench.widgets.row_list import Facts, RowList
 from workbench.widgets.sample_views import SampleViews
 from workbench.widgets.token_inspector import TokenInspector
+from workbench.widgets.token_layout import View
 from workbench.widgets.token_view import TokenView
 
 if TYPE_CHECKING:
@@ -203,6 +204,8 @@ class RowWalk(Vertical):
         row = samples[self._item]
         loaded = cast("WorkbenchApp", self.app).session.loaded
         self.views.show(row, loaded.preset.sequence_len if loaded is not None and not row.kept else 0)
+        if self.views.view is View.RAW:
+            self.query_one(TokenInspector).show("", None, 0)
         self.head(row, f" · sample {self._item + 1:,} of {len(samples):,}" if len(samples) > 1 else "")
 
     # -- what is said of a row

@@ -1,7 +1,10 @@
 # ruff: noqa: E501 (templates are easier to read on one line)
 """What is shown is what is trained: the view's tokens, cut, are encode's, and each knows where it came from."""
 
+from copy import deepcopy
+
 import pytest
+from tokenizers import normalizers
 
 from engine.encode.encoder import encode_batch, make_encoder
 from engine.encode.encoding import MASKED, Part
@@ -111,6 +114,17 @@ def test_bytes_of_one_character_share_its_span(chatml):
     assert len(sharing) > 1
     assert all(chosen.parts[i] is Part.ANSWER for i in sharing)
     assert chosen.pieces[sharing[1]].startswith("<0x")
+
+
+def test_an_accent_that_normalisation_joins_to_its_letter_stays_with_it(chatml):
+    tokenizer = deepcopy(chatml)
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFC()
+    _, (chosen, _) = look(ROW | {"chosen": "cafe\u0301"}, tokenizer)
+    end = chosen.text.index("\u0301") + 1
+    after = next(i for i, start in enumerate(chosen.starts) if start >= end)
+    assert chosen.special[after]
+    assert chosen.pieces[after] == chosen.text[end : chosen.ends[after]]
+    assert part_text(chosen, Part.ANSWER) == "cafe\u0301"
 
 
 def test_a_stripped_content_is_found_where_the_template_put_it(llama3):
