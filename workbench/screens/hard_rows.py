@@ -31,7 +31,7 @@ LISTED = 500
 
 _TITLES: dict[Ranking, str] = {
     "worst": "worst",
-    "mislabelled": "likely mislabelled",
+    "mislabelled": "perhaps mislabelled",
     "forgotten": "most forgotten",
     "variable": "most variable",
 }
@@ -70,7 +70,7 @@ class HardRowsScreen(WorkbenchScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="hard-rows.back"),
-        Binding("b,right", "rank(1)", "Rank by", tooltip="Worst, likely mislabelled, most forgotten, most variable",
+        Binding("b,right", "rank(1)", "Rank by", tooltip="Worst, perhaps mislabelled, most forgotten, most variable",
                 id="hard-rows.rank"),
         Binding("left", "rank(-1)", "Rank before", show=False, id="hard-rows.rank-before"),
         Binding("t", "split", "Train/eval", tooltip="The training rows, or the held-out ones", id="hard-rows.split"),

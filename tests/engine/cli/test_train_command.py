@@ -199,6 +199,8 @@ def test_the_run_outlives_the_command(number):
         [sys.executable, "-c", COMMAND, "train", "5000", "train", "tiny.yaml"],
         stdout=subprocess.DEVNULL,
         start_new_session=True,
+        # Under nohup the tests, and so this command, would be deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     wait_for(lambda: Path("runs/tiny-1/checkpoint-3").is_dir())
     os.killpg(following.pid, number)

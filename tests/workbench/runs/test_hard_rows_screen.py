@@ -67,7 +67,7 @@ async def test_rankings_are_one_key_apart(make_app, pair_preset, look, settle):
     async with app.run_test(size=SMALL) as pilot:
         await look(pilot)
         await pilot.press("b")
-        await settle(pilot, lambda: "wrong with confidence" in screen_text(app))
+        await settle(pilot, lambda: "confidently wrong" in screen_text(app))
         rows = [line for line in screen_text(app).splitlines() if " 0:" in line]
         assert [row.split()[0] for row in rows] == ["0:7"]
         await pilot.press("b")
