@@ -23,8 +23,11 @@ from engine.runs.stop import stop
 ROOT = Path(__file__).resolve().parents[3]
 TRAINER = ROOT / "tests" / "engine" / "runs" / "fake_trainer.py"
 PRESET = "base_model: org/model\nreward_model: true\ndatasets:\n  - path: rows.jsonl\n"
+# Under nohup the tests, and so the command, would be deaf to SIGHUP.
 COMMAND = textwrap.dedent(f"""
+    import signal
     import sys
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     import engine.runs.launch
     from engine.cli.main import main
     behaviour = sys.argv[1:3]
@@ -199,8 +202,6 @@ def test_the_run_outlives_the_command(number):
         [sys.executable, "-c", COMMAND, "train", "5000", "train", "tiny.yaml"],
         stdout=subprocess.DEVNULL,
         start_new_session=True,
-        # Under nohup the tests, and so this command, would be deaf to it.
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     wait_for(lambda: Path("runs/tiny-1/checkpoint-3").is_dir())
     os.killpg(following.pid, number)
