@@ -60,6 +60,9 @@ def main(run_dir: Path, requested: StopRequest) -> int:
     tell(end)
     if writer is not None:
         writer.close()
+    if torch.distributed.is_initialized() and end.status != "failed":
+        # Left to the interpreter's end, the group's threads may still run then, and abort the process.
+        torch.distributed.destroy_process_group()
     return 1 if end.status == "failed" else 0
 
 
