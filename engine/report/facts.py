@@ -1,6 +1,6 @@
 """What both reports say, in plain text: outcome, numbers, ledger, findings, environment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from engine.inspector.messages import RowView
@@ -172,3 +172,9 @@ def snippet(view: RowView, length: int = 90) -> str:
         room = length // len(view.sequences)
         texts.append(text if len(text) <= room else text[: room - 1] + "…")
     return "  ≠  ".join(texts)
+
+
+def head_of(row: HardRow, views: Mapping[tuple[int, int, int], RowView]) -> str:
+    """The beginning of a hard row's text; empty where its view is not at hand."""
+    view = views.get((row.id.dataset, row.id.row, row.id.item))
+    return snippet(view) if view else ""

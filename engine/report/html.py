@@ -10,7 +10,7 @@ from engine.report import facts
 from engine.report.curve import Line, curve_svg, histogram_svg
 from engine.report.facts import RANKING_TITLES
 from engine.report.story import Story
-from engine.runs.hard_rows import RANKINGS, HardRow
+from engine.runs.hard_rows import RANKINGS
 from engine.visible import visible
 
 TOKENS = 600
@@ -145,16 +145,11 @@ def _hard(story: Story, views: Mapping[tuple[int, int, int], RowView]) -> str:
         if not rows:
             continue
         heading = ("row", "seen", "mean margin", "variability", "forgotten", "loss", "P(data)", "")
-        body = [(*facts.hard_row(row), _head_of(row, views)) for row in rows]
+        body = [(*facts.hard_row(row), facts.head_of(row, views)) for row in rows]
         table = _table(heading, body, lambda place: 0 < place < 7)
         title = f"{escape(RANKING_TITLES[name])}: <span class=quiet>{escape(RANKINGS[name])}</span>"  # type: ignore[index]
         parts.append(f"<h3>{title}</h3>{table}")
     return "".join(parts)
-
-
-def _head_of(row: HardRow, views: Mapping[tuple[int, int, int], RowView]) -> str:
-    view = views.get((row.id.dataset, row.id.row, row.id.item))
-    return facts.snippet(view) if view else ""
 
 
 def _sample(view: RowView) -> str:

@@ -8,7 +8,6 @@ from engine.inspector.messages import RowView
 from engine.report import facts
 from engine.report.facts import RANKING_TITLES
 from engine.report.story import Story
-from engine.runs.hard_rows import HardRow
 from engine.visible import visible
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -89,14 +88,9 @@ def _hard(story: Story, views: Mapping[tuple[int, int, int], RowView]) -> str:
     for name, rows in story.hard.items():
         if rows:
             heading = ("row", "seen", "mean margin", "variability", "forgotten", "loss", "P(data)", "text")
-            table = _table(heading, [(*facts.hard_row(row), _head_of(row, views)) for row in rows])
+            table = _table(heading, [(*facts.hard_row(row), facts.head_of(row, views)) for row in rows])
             parts.append(f"### {RANKING_TITLES[name]}\n\n{table}")
     return "\n\n".join(parts)
-
-
-def _head_of(row: HardRow, views: Mapping[tuple[int, int, int], RowView]) -> str:
-    view = views.get((row.id.dataset, row.id.row, row.id.item))
-    return facts.snippet(view) if view else ""
 
 
 def _sample(view: RowView) -> str:

@@ -454,8 +454,6 @@ class InspectScreen(WorkbenchScreen):
             self.workbench.row_set = None
         self._walk.go(row)
 
-    # -- the list
-
     # -- search
 
     def action_search(self) -> None:
