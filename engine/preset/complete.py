@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from engine.preset.schema import SPECIAL_TOKENS, DatasetConfig, Preset, field_notes
+from engine.preset.key_values import SPECIAL_TOKENS
+from engine.preset.schema import DatasetConfig, Preset, field_notes
 from engine.preset.vocabulary import DATASET_WITHOUT_EFFECT, WITHOUT_EFFECT
 
 _LINE = re.compile(

@@ -8,14 +8,26 @@ from collections.abc import Mapping as MappingABC
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from engine.preset.suggest import did_you_mean
+from engine.preset.conflicts import conflicts
+from engine.preset.key_values import (
+    SPECIAL_TOKENS,
+    ChatTemplateName,
+    Checkpointing,
+    ClassWeights,
+    FileType,
+    FormatName,
+    LabelSmoothing,
+    Optimizer,
+    Scheduler,
+    SpecialTokens,
+    WarmupSteps,
+)
 from engine.preset.values import (
     AutoFlag,
     Bf16,
-    Count,
     CountOrShare,
     Flag,
     Mapping,
@@ -30,29 +42,14 @@ from engine.preset.values import (
     Texts,
     Whole,
     choice,
-    describe,
-    expected,
-    flag_or,
-    one_of,
 )
-from engine.preset.vocabulary import (
-    CHAT_TEMPLATES,
-    FALLBACK,
-    FILE_TYPES,
-    FORMATS,
-    OPTIMIZERS,
-    SCHEDULERS,
-    TEMPLATES_ELSEWHERE,
-)
+from engine.preset.vocabulary import CHAT_TEMPLATES, FALLBACK, FILE_TYPES, FORMATS, OPTIMIZERS, SCHEDULERS
 
 ModelKind = Literal["pair", "steps"]
 ExcessLength = Literal["drop", "truncate", "truncate_prompt", "raise"]
 
 PAIR_MODEL = "AutoModelForSequenceClassification"
 STEPS_MODEL = "AutoModelForTokenClassification"
-
-Conflict = tuple[tuple[str, ...], str]
-"""Keys that do not go together (the first is where a person should look), and what is wrong with them."""
 
 
 def _key(
@@ -75,87 +72,6 @@ def _key(
     }
     return Field(default, description=description, json_schema_extra=extra)
 
-
-def _chat_template(value: object) -> object:
-    if isinstance(value, str) and ("{%" in value or "{{" in value):
-        raise PydanticCustomError("expected", "expected a template's name: put Jinja text into `chat_template_jinja`")
-    name = value.removeprefix(FALLBACK) if isinstance(value, str) else value
-    if name in TEMPLATES_ELSEWHERE:
-        raise PydanticCustomError(
-            "expected",
-            "`{name}` is a template of axolotl's that is not here: `tokenizer_default` takes the model's own, or put "
-            "its text into `chat_template_jinja`",
-            {"name": name},
-        )
-    one_of(*CHAT_TEMPLATES)(name)
-    return value
-
-
-def _format_name(value: object) -> object:
-    try:
-        return one_of(*FORMATS)(value)
-    except PydanticCustomError as error:
-        advice = "leave `type` out to have the layout detected"
-        raise PydanticCustomError("expected", "{why}; {advice}", {"why": error.message(), "advice": advice}) from None
-
-
-def _warmup_steps(value: object) -> object:
-    if isinstance(value, float) and 0 < value < 1:
-        found = {"found": describe(value)}
-        raise PydanticCustomError(
-            "expected", "expected a whole number, found {found}: a share of all steps is `warmup_ratio`", found
-        )
-    return value
-
-
-def _gradient_checkpointing(value: object) -> object:
-    """Whether to checkpoint; axolotl's ways to offload checkpoints are plain checkpointing here."""
-    return flag_or("offload", "offload_disk")(value) is not False
-
-
-def _special_tokens(value: object) -> object:
-    if not isinstance(value, dict):
-        raise expected("a mapping", value)
-    for name, token in value.items():
-        if name not in SPECIAL_TOKENS:
-            hint = did_you_mean(str(name), SPECIAL_TOKENS)
-            raise PydanticCustomError("expected", "unknown special token `{name}`{hint}", {"name": name, "hint": hint})
-        texts = token if name == "additional_special_tokens" else [token]
-        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and text for text in texts):
-            found = expected("a list of texts" if texts is token else "text", token)
-            raise PydanticCustomError("expected", "{name}: {why}", {"name": name, "why": found.message()})
-    return value
-
-
-def _class_weights(value: object) -> object:
-    if value == "balanced":
-        return value
-    if not isinstance(value, dict) or set(value) != {"wrong", "right"}:
-        raise expected("`balanced`, or a mapping such as {wrong: 2.0, right: 1.0}", value)
-    for name, weight in value.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < float("inf"):
-            raise expected(f"a number above 0 for `{name}`", weight)
-    return {name: float(weight) for name, weight in value.items()}
-
-
-def _below_half(share: float) -> float:
-    if share >= 0.5:
-        raise expected("a probability below 0.5", share)
-    return share
-
-
-SPECIAL_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token", "additional_special_tokens")
-
-ChatTemplateName = Annotated[str, BeforeValidator(_chat_template)]
-Checkpointing = Annotated[bool, BeforeValidator(_gradient_checkpointing)]
-SpecialTokens = Annotated[dict[str, Any], BeforeValidator(_special_tokens)]
-ClassWeights = Annotated[Literal["balanced"] | dict[str, float], BeforeValidator(_class_weights)]
-LabelSmoothing = Annotated[Share, AfterValidator(_below_half)]
-Optimizer = Annotated[str, BeforeValidator(one_of(*OPTIMIZERS))]
-Scheduler = Annotated[str, BeforeValidator(one_of(*SCHEDULERS))]
-FileType = Annotated[str, BeforeValidator(one_of(*FILE_TYPES))]
-FormatName = Annotated[str, BeforeValidator(_format_name)]
-WarmupSteps = Annotated[Count, BeforeValidator(_warmup_steps)]
 
 _TEMPLATES = (*CHAT_TEMPLATES, f"{FALLBACK}chatml")
 _data = partial(_key, section="Data set")
@@ -434,10 +350,10 @@ class Preset(BaseModel):
 
     @model_validator(mode="after")
     def _refuse_conflicts(self) -> "Preset":
-        conflicts = list(_conflicts(self))
-        if conflicts:
-            text = "; ".join(message for _, message in conflicts)
-            raise PydanticCustomError("conflict", "{text}", {"text": text, "conflicts": conflicts})
+        found = conflicts(self)
+        if found:
+            text = "; ".join(message for _, message in found)
+            raise PydanticCustomError("conflict", "{text}", {"text": text, "conflicts": found})
         return self
 
 
@@ -449,116 +365,6 @@ def _with_inline_template(data: Any) -> Any:
     if isinstance(data, dict) and data.get("chat_template_jinja") and data.get("chat_template") is None:
         return data | {"chat_template": "jinja"}
     return data
-
-
-def _conflicts(preset: Preset) -> list[Conflict]:
-    """What each key allows and their combination does not."""
-    found: list[Conflict] = []
-
-    def refuse(condition: object, keys: str, message: str) -> None:
-        if condition:
-            found.append((tuple(keys.split()), message))
-
-    refuse(
-        preset.reward_model and preset.process_reward_model,
-        "process_reward_model reward_model",
-        "`reward_model` and `process_reward_model` are both true: keep the first for pairs, the second for steps",
-    )
-    neither = not preset.reward_model and not preset.process_reward_model
-    refuse(
-        neither,
-        "reward_model process_reward_model",
-        "what to train is not said: add `reward_model: true` (pairs) or `process_reward_model: true` (steps)",
-    )
-    if found:
-        return found
-    pairs = preset.reward_model
-    labels, head = (1, "SequenceClassification") if pairs else (2, "TokenClassification")
-    kind = "`reward_model` (one reward a sample)" if pairs else "`process_reward_model` (right or wrong, each step)"
-    refuse(preset.num_labels != labels, "num_labels", f"{kind} needs `num_labels: {labels}`")
-    refuse(
-        not str(preset.model_type).endswith(f"For{head}"),
-        "model_type",
-        f"{kind} needs `model_type: AutoModelFor{head}`",
-    )
-    refuse(not preset.datasets, "datasets", "`datasets` is empty: add at least one data set with a `path`")
-    refuse(preset.bf16 is True and preset.fp16, "fp16 bf16", "`bf16` and `fp16` are both true: keep one")
-    refuse(
-        preset.micro_batch_tokens and (preset.deepspeed or preset.fsdp),
-        "micro_batch_tokens",
-        "`micro_batch_tokens` does not go together with `deepspeed` or `fsdp`, which want batches of one number on all "
-        "processes: use `micro_batch_size` and `gradient_accumulation_steps`",
-    )
-    refuse(
-        preset.halve_micro_batch_on_oom and not preset.micro_batch_tokens,
-        "halve_micro_batch_on_oom",
-        "`halve_micro_batch_on_oom` halves `micro_batch_tokens`: say where it begins",
-    )
-    refuse(
-        preset.warmup_steps and preset.warmup_ratio,
-        "warmup_steps warmup_ratio",
-        "`warmup_steps` and `warmup_ratio` say the same thing: keep one",
-    )
-    refuse(
-        preset.eval_steps is not None and preset.evals_per_epoch is not None,
-        "evals_per_epoch eval_steps",
-        "`eval_steps` and `evals_per_epoch` say the same thing: keep one",
-    )
-    refuse(
-        preset.save_steps is not None and preset.saves_per_epoch is not None,
-        "saves_per_epoch save_steps",
-        "`save_steps` and `saves_per_epoch` say the same thing: keep one",
-    )
-    refuse(
-        preset.test_datasets and preset.val_set_size,
-        "val_set_size test_datasets",
-        "`test_datasets` and `val_set_size` both say what to evaluate on: keep one",
-    )
-    refuse(
-        preset.chat_template == "jinja" and not preset.chat_template_jinja,
-        "chat_template",
-        "`chat_template: jinja` needs the template in `chat_template_jinja`",
-    )
-    refuse(
-        preset.load_in_4bit and preset.load_in_8bit,
-        "load_in_8bit load_in_4bit",
-        "`load_in_4bit` and `load_in_8bit` are both true: keep one",
-    )
-    refuse(
-        (preset.load_in_4bit or preset.load_in_8bit) and preset.adapter is None,
-        "load_in_4bit load_in_8bit" if preset.load_in_4bit else "load_in_8bit load_in_4bit",
-        "a model in 4 or 8 bits can only be trained through an adapter: add `adapter: qlora` or `adapter: lora`",
-    )
-    refuse(
-        preset.center_rewards_coefficient is not None and not pairs,
-        "center_rewards_coefficient",
-        "`center_rewards_coefficient` is for pairs",
-    )
-    refuse(preset.focal_gamma and not pairs, "focal_gamma", "`focal_gamma` is for pairs")
-    refuse(
-        preset.class_weights is not None and pairs,
-        "class_weights",
-        "`class_weights` is for steps: a pair has one right and one wrong side",
-    )
-    refuse(
-        preset.focal_gamma and preset.label_smoothing,
-        "focal_gamma label_smoothing",
-        "`focal_gamma` and `label_smoothing` do not go together: the one leaves certain pairs alone, the other makes "
-        "them less certain. Keep one",
-    )
-    refuse(
-        preset.excess_length_strategy == "truncate_prompt" and not pairs,
-        "excess_length_strategy",
-        "`truncate_prompt` is for pairs: use `drop`, `truncate` or `raise`",
-    )
-    evaluates = preset.test_datasets or preset.val_set_size
-    for name in ("early_stopping_patience", "load_best_model_at_end"):
-        refuse(
-            getattr(preset, name) and not evaluates,
-            name,
-            f"`{name}` needs data to evaluate on: add `val_set_size` or `test_datasets`",
-        )
-    return found
 
 
 def field_notes(model: type[BaseModel], name: str) -> MappingABC[str, Any]:
