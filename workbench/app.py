@@ -124,7 +124,7 @@ class WorkbenchApp(App[int]):
 
         last = self.state.last_preset
         if self._first_preset is not None:
-            await self.open_preset(self._first_preset)
+            await self.open_preset(self._first_preset, go=False)  # its place is in view, unless it was left already
         elif not await offer_drafts(self) and self.session.path is None and last and Path(last).is_file():
             await self.open_preset(last, go=False)
         for mode in modes.MODES:

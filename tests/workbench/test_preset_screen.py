@@ -3,12 +3,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 from textual.events import Key
 
+from workbench import preset_file
 from workbench.drafts import Draft, find_drafts, keep_draft
 from workbench.widgets.completion_list import CompletionList
 from workbench.widgets.pair_view import PairView
@@ -322,6 +324,48 @@ async def test_enter_leads_back_to_the_editor_that_escape_left(make_app, pair_pr
         await pilot.press("enter")
         assert editor.has_focus
         assert not any(key.binding.action == "edit" for key in app.screen.active_bindings.values())
+
+
+@pytest.mark.parametrize("panes", ["both", "editor"])
+async def test_escape_leaves_the_editor_whatever_stands_beside_it(make_app, pair_preset, settle, monkeypatch, panes):
+    """While the preset is read there is no text and no sample: Escape is no key to lose even then."""
+    read = threading.Event()
+    reading = preset_file.read_preset
+    monkeypatch.setattr(preset_file, "read_preset", lambda name: (read.wait(10), reading(name))[1])
+    app = make_app(pair_preset)
+    app.state.of("preset")["panes"] = panes
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot, lambda: isinstance(app.focused, PresetEditor))
+        await pilot.press("escape")
+        read.set()
+        await settle(pilot, lambda: app.session.valid)
+        await pilot.press("3")
+        await settle(pilot, lambda: app.current_mode == "inspect")
+        assert not app.session.unsaved
+
+
+async def test_what_is_typed_while_a_preset_opens_is_heard_by_its_place(make_app, settle, monkeypatch):
+    opening, read = threading.Event(), threading.Event()
+    reading = preset_file.read_preset
+
+    def read_slowly(name):
+        opening.set()
+        read.wait(10)
+        return reading(name)
+
+    monkeypatch.setattr(preset_file, "read_preset", read_slowly)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot, lambda: app.screen.query_one("#presets").highlighted is not None)
+        app.post_message(Key("enter", None))
+        while not opening.is_set():
+            await asyncio.sleep(0.01)
+        app.post_message(Key("escape", None))
+        app.post_message(Key("3", "3"))
+        read.set()
+        await settle(pilot, lambda: app.current_mode == "inspect")
+        assert app.session.path is not None
+        assert not app.session.unsaved
 
 
 async def test_a_sample_never_stands_beside_another_preset(

@@ -178,14 +178,13 @@ class HomeScreen(WorkbenchScreen):
     async def _show_machine(self) -> None:
         self.query_one("#machine", Static).update(Content(visible(await asyncio.to_thread(_machine))))
 
-    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Open what was chosen."""
-        if event.option_list.id == "presets":
-            await self.workbench.open_preset(str(self._presets[event.option_index].path))
-        elif event.option_list.id == "recent":
-            await self.workbench.open_preset(str(self._recent[event.option_index].path))
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Open what was chosen, in the app's own turn: keys typed meanwhile wait for the place that opens."""
+        presets = {"presets": self._presets, "recent": self._recent}.get(event.option_list.id or "")
+        if presets is not None:
+            self.app.call_later(self.workbench.open_preset, str(presets[event.option_index].path))
         elif self._runs:
-            await self.workbench.open_run(self._runs[event.option_index].path)
+            self.app.call_later(self.workbench.open_run, self._runs[event.option_index].path)
 
     async def action_open_in(self, mode: str) -> None:
         """Open the highlighted preset on another screen."""
@@ -206,7 +205,7 @@ class HomeScreen(WorkbenchScreen):
         picker = PickPath("Open a preset", "A YAML file: type its path, or choose.", endings=PRESET_ENDINGS)
         path = await self.app.push_screen_wait(picker)
         if path:
-            await self.workbench.open_preset(str(Path(path).expanduser().absolute()))
+            self.app.call_later(self.workbench.open_preset, str(Path(path).expanduser().absolute()))
 
     @work(group="open", exclusive=True, exit_on_error=False)
     async def action_new(self) -> None:

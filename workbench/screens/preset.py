@@ -38,7 +38,7 @@ class PresetScreen(WorkbenchScreen):
     """The editor and a sample: beside each other where there is room, else one above the other."""
 
     MODE = "preset"
-    AUTO_FOCUS = "#editor"
+    AUTO_FOCUS = ""
     CSS = """
     PresetScreen {
         #panes { height: 1fr; layout: vertical; }
@@ -283,8 +283,8 @@ class PresetScreen(WorkbenchScreen):
         self.set_class(panes == "editor", "-editor")
         self.set_class(panes == "sample", "-sample")
         self.query_one(PresetEditor).disabled = panes == "sample"  # keys must not go where nobody sees them
-        if panes != "sample" and self.is_current:
-            self.query_one(PresetEditor).focus()
+        if panes != "sample":
+            self.set_focus(self.query_one(PresetEditor))  # at once: a key may be on its way
 
 
 def _paths(typed: str) -> list[str]:

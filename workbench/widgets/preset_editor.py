@@ -119,12 +119,16 @@ class PresetEditor(TextArea):
 
     async def _on_key(self, event: events.Key) -> None:
         completions = self._completions
-        if event.key.startswith("alt+"):
+        if event.key.startswith("alt+") or self.screen.focused is not self:  # it was on its way when Escape left
             event.prevent_default()
             return
         self._typing = event.is_printable or event.key in {"backspace", "delete"}
         if not completions.is_open:
-            if event.key == "enter" and not self.read_only:
+            if event.key == "escape":
+                self._leave()
+                event.stop()
+                event.prevent_default()
+            elif event.key == "enter" and not self.read_only:
                 self._begin_line()
                 event.stop()
                 event.prevent_default()
@@ -159,6 +163,11 @@ class PresetEditor(TextArea):
 
     def _on_blur(self, event: events.Blur) -> None:
         self.close_completions()
+
+    def _leave(self) -> None:
+        """Give the keys to what follows, or to nothing, so that they are not typed: also before there is a text."""
+        if self.screen.focus_next() in (self, None):
+            self.screen.set_focus(None)
 
     def close_completions(self) -> None:
         """Offer nothing any more."""
