@@ -10,6 +10,7 @@ texts: segments are cut where token ids differ, and nowhere else.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ class Pack:
 
     `kept` holds the positions that the head reads, sorted and each once, (kept,); `rank` says for each of the batch's
     `read` which of them it is. With `prune` the last layer computes for these alone. `kept_by_segment` counts them.
+    `made` holds what the first layer's attention has made of the plan, for the layers after it.
     """
 
     segments: tuple[Segment, ...]
@@ -44,7 +46,7 @@ class Pack:
     rank: Tensor
     kept_by_segment: tuple[int, ...]
     prune: bool
-    masks: dict[object, Tensor] = field(default_factory=dict, compare=False, repr=False)
+    made: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def lengths(self) -> list[int]:

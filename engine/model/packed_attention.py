@@ -1,10 +1,12 @@
 """Attention that follows a pack's plan, and a last layer that computes only what is read.
 
-Registered with transformers under one name, it serves padded batches as `sdpa` would, so that a model may see both.
+Registered with transformers, it serves padded batches as `sdpa` would, so that a model may see both. It goes segment by
+segment, or under the other of its names through the variable-length kernel.
 """
 
 from collections.abc import Sequence
 from contextvars import ContextVar
+from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -17,9 +19,10 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from engine.batch.pack import Pack
+from engine.model.varlen import attend_varlen
 
-NAME = "packed"
-"""What the attention implementation is called in a model's config."""
+NAME, VARLEN = "packed", "packed_varlen"
+"""What the attention implementations are called in a model's config: segment by segment, and by the kernel."""
 
 LARGEST_MASK = 2**22
 """Elements from which on a segment's mask costs more memory than it saves time."""
@@ -46,10 +49,10 @@ class Capture:
 class Pruned:
     """In place of a pack: queries of the kept tokens alone, on keys and values of all tokens."""
 
-    def __init__(self, pack: Pack, found: KeysAndValues) -> None:
+    def __init__(self, pack: Pack, key: Tensor, value: Tensor) -> None:
         self.pack = pack
-        self.key = found.key
-        self.value = found.value
+        self.key = key
+        self.value = value
 
 
 def packed_attention(
@@ -64,12 +67,13 @@ def packed_attention(
     sliding_window: int | None = None,
     softcap: float | None = None,
     pack: Pack | Capture | Pruned | None = None,
+    varlen: bool = False,
     **others: Any,
 ) -> tuple[Tensor, None]:
     """Attention as transformers calls it: (batch, heads, tokens, size) in, (batch, tokens, heads, size) out.
 
     Raises KeysAndValues for a Capture, and NotImplementedError where the model asks for something that a pack has no
-    answer to (attention sinks, a position bias).
+    answer to (attention sinks, a position bias), or, with `varlen`, the kernel.
     """
     if isinstance(pack, Capture):
         raise KeysAndValues(key, value)
@@ -92,6 +96,19 @@ def packed_attention(
     else:
         plan = pack
         parts = plan.lengths
+    if varlen:
+        attended = attend_varlen(
+            query,
+            key,
+            value,
+            plan,
+            pruned=pruned,
+            dropout=dropout,
+            scaling=scaling,
+            sliding_window=sliding_window,
+            softcap=softcap,
+        )
+        return attended.transpose(1, 2).contiguous(), None
     queries, keys, values = (
         torch.split(states, list(sizes), dim=2)
         for states, sizes in ((query, parts), (key, plan.lengths), (value, plan.lengths))
@@ -125,12 +142,15 @@ def packed_mask(*args: Any, **options: Any) -> Tensor | None:
     return mask
 
 
-def install_packed_attention(model: PreTrainedModel) -> str:
-    """Let the model attend along packs; returns the name of the implementation that it had, to go back to."""
-    AttentionInterface.register(NAME, packed_attention)
-    AttentionMaskInterface.register(NAME, packed_mask)
+def install_packed_attention(model: PreTrainedModel, varlen: bool = False) -> str:
+    """Let the model attend along packs, `varlen` by the kernel; returns the name of the implementation that it had, to
+    go back to.
+    """
+    name = VARLEN if varlen else NAME
+    AttentionInterface.register(name, partial(packed_attention, varlen=varlen))
+    AttentionMaskInterface.register(name, packed_mask)
     before: str = model.config._attn_implementation
-    model.set_attn_implementation(NAME)
+    model.set_attn_implementation(name)
     return before
 
 
@@ -159,7 +179,9 @@ def install_pruning(model: PreTrainedModel) -> bool:
         try:
             whole(hidden_states, *args, pack=Capture(), **inputs)
         except KeysAndValues as found:
-            captured = found
+            # Not kept beyond here: its traceback holds this frame, and with it the layer's tensors until the next
+            # garbage collection.
+            pruned = Pruned(pack, found.key, found.value)
         else:
             raise NotImplementedError("the last layer does not attend through transformers' attention interface")
         kept = pack.kept.to(hidden_states.device)
@@ -172,7 +194,7 @@ def install_pruning(model: PreTrainedModel) -> bool:
             return value
 
         few = {name: select(value) for name, value in inputs.items()}
-        return whole(select(hidden_states), *map(select, args), pack=Pruned(pack, captured), **few)
+        return whole(select(hidden_states), *map(select, args), pack=pruned, **few)
 
     last.forward = MethodType(forward, last)
     return True
@@ -218,8 +240,9 @@ def _mask(pack: Pack, index: int, *, window: int | None, pruned: bool, like: Ten
     segment = pack.segments[index]
     shape = (index,) if pruned else (segment.depth, segment.length)
     name = (*shape, window, pruned, like.dtype, like.device)
-    if (made := pack.masks.get(name)) is not None:
-        return made
+    if (made := pack.made.get(name)) is not None:
+        mask: Tensor = made
+        return mask
     if pruned:
         first = sum(pack.lengths[:index])
         begin = sum(pack.kept_by_segment[:index])
@@ -229,5 +252,5 @@ def _mask(pack: Pack, index: int, *, window: int | None, pruned: bool, like: Ten
     behind = at[:, None] - torch.arange(segment.depth + segment.length)[None, :]
     seen = behind >= 0 if window is None else (behind >= 0) & (behind < window)
     mask = torch.zeros(seen.shape, dtype=like.dtype).masked_fill(~seen, float("-inf")).to(like.device)
-    pack.masks[name] = mask
+    pack.made[name] = mask
     return mask
