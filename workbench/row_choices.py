@@ -12,7 +12,7 @@ from workbench.row_reader import RowReader
 from workbench.row_values import RunOfRows, likeliest, runs_of_rows
 from workbench.screen_text import visible
 from workbench.screens.choose import Choose
-from workbench.screens.dialog import AskText
+from workbench.screens.dialog import AskText, needs_a_new_file
 from workbench.screens.which_rows import WhichRows
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ async def export_marked(app: "WorkbenchApp", reader: RowReader) -> None:
         app.notify(f"Copied {size}.", markup=False)
     elif answer == "file":
         name = await app.push_screen_wait(
-            AskText("Write the marked rows", "JSON lines, into a new file", "marked.jsonl")
+            AskText("Write the marked rows", "JSON lines, into a new file", "marked.jsonl", refuses=needs_a_new_file)
         )
         if name:
-            await _write(app, Path(name).expanduser(), text, size)
+            await _write(app, Path(name.strip()).expanduser(), text, size)
 
 
 async def _write(app: "WorkbenchApp", path: Path, text: str, size: str) -> None:

@@ -16,7 +16,7 @@ from engine.runs.rename import rename_run
 from engine.runs.stop import PATIENCE, clean_up, kill, stop
 from engine.runs.summary import RunSummary
 from workbench.screen_text import visible
-from workbench.screens.dialog import AskText, Question
+from workbench.screens.dialog import AskText, Question, needs_a_name
 
 if TYPE_CHECKING:
     from workbench.app import WorkbenchApp
@@ -112,7 +112,8 @@ async def ask_for_note(app: "WorkbenchApp", run: RunSummary) -> None:
 
 async def ask_for_name(app: "WorkbenchApp", run: RunSummary) -> Path | None:
     """Ask for another name, and rename the run with its folder; its new folder, None where it keeps the old one."""
-    answer = await app.push_screen_wait(AskText(f"Rename {visible(run.name)}", "Its folder is renamed too.", run.name))
+    ask = AskText(f"Rename {visible(run.name)}", "Its folder is renamed too.", run.name, refuses=needs_a_name)
+    answer = await app.push_screen_wait(ask)
     if not answer or answer.strip() == run.name:
         return None
     renamed = await _do(app, partial(rename_run, name=answer.strip()), run.path)

@@ -8,6 +8,7 @@ from textual.widgets import OptionList, Static
 
 from workbench.__main__ import main
 from workbench.modes import MODES
+from workbench.screens.dialog import AskText, needs_a_new_file
 from workbench.widgets.text_input import TextInput
 
 
@@ -233,3 +234,20 @@ async def test_what_is_typed_into_a_line_in_one_burst_keeps_its_order(make_app):
         await pilot.pause()
         await pilot.pause()
         assert line.value == "new"
+
+
+async def test_a_text_that_is_no_answer_keeps_the_dialog_open_and_is_told_why(make_app, own_folders):
+    (own_folders / "marked.jsonl").touch()
+    app, answers = make_app(), []
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(AskText("Write", "A file", "marked.jsonl", refuses=needs_a_new_file), answers.append)
+        await pilot.pause()
+        for keys, told in ((), "already"), (("ctrl+u",), "name is needed"), ((" ",), "name is needed"):
+            await pilot.press(*keys, "enter")
+            refused = app.screen.query_one("#refused")
+            assert refused.display and told in str(refused.render())
+            await pilot.press("n")
+            assert not refused.display
+            await pilot.press("backspace")
+        await pilot.press("ctrl+u", *"new", "enter")
+        assert answers == ["new"]

@@ -1,7 +1,9 @@
 """Short dialogs over a screen: a question with a few answers, a line of text, an error in full."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -31,6 +33,7 @@ Question, AskText, TroubleScreen {
 .dialog Button:focus { background: $primary; color: $background; text-style: bold; }
 .dialog Input { margin-top: 1; border: none; height: 1; padding: 0 1; background: $surface-lighten-1; }
 .dialog .where { color: $quiet; }
+.dialog #refused { color: $text-error; margin-top: 1; height: auto; display: none; }
 .dialog VerticalScroll { height: auto; max-height: 14; margin-top: 1; }
 """
 
@@ -63,15 +66,32 @@ class Question(ModalScreen[str | None]):
         self.dismiss((event.button.id or "").removeprefix("answer-"))
 
 
+def needs_a_name(text: str) -> str:
+    """What a text that is to be a name lacks, for `AskText`."""
+    return "" if text.strip() else "A name is needed; esc leaves all as it is."
+
+
+def needs_a_new_file(text: str) -> str:
+    """What a text that is to be the name of a file not there yet lacks, for `AskText`."""
+    if text.strip() and os.path.lexists(Path(text.strip()).expanduser()):
+        return "There is such a file already, and it is not overwritten: choose another name."
+    return needs_a_name(text)
+
+
 class AskText(ModalScreen[str | None]):
-    """Asks for one line of text; Escape answers None."""
+    """Asks for one line of text; Escape answers None.
+
+    `refuses` says why a text is no answer ("": it is one): the dialog says so and stays open.
+    """
 
     CSS = _CSS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
-    def __init__(self, title: str, text: str, value: str = "") -> None:
+    def __init__(
+        self, title: str, text: str, value: str = "", *, refuses: Callable[[str], str] = lambda text: ""
+    ) -> None:
         super().__init__()
-        self._title, self._text, self._value = title, text, value
+        self._title, self._text, self._value, self._refuses = title, text, value, refuses
 
     def compose(self) -> ComposeResult:
         """The question and the field."""
@@ -79,10 +99,19 @@ class AskText(ModalScreen[str | None]):
             dialog.border_title = Content(self._title)
             yield Static(Content(self._text))
             yield TextInput(self._value, select_on_focus=False)
+            yield Static(id="refused")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Give the text."""
-        self.dismiss(event.value)
+        """Give the text, or say why it is no answer."""
+        if refused := self._refuses(event.value):
+            self.query_one("#refused", Static).update(Content(visible(refused)))
+            self.query_one("#refused").display = True
+        else:
+            self.dismiss(event.value)
+
+    def on_input_changed(self) -> None:
+        """What was said of the text before is not said of this one."""
+        self.query_one("#refused").display = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from engine.sample import Split
 from workbench.run_rows import leave_out, open_preset_of, show_run_rows, with_left_out
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
-from workbench.screens.dialog import AskText
+from workbench.screens.dialog import AskText, needs_a_name
 from workbench.widgets.row_map import RowMap
 from workbench.widgets.tab_bar import TabBar
 from workbench.widgets.ticks import short_number
@@ -282,8 +282,8 @@ class HardRowsScreen(WorkbenchScreen):
             self.notify("There are no such rows.", markup=False)
             return None
         name = f"{self._folder.name}-{kind}.jsonl"
-        answer = await self.workbench.push_screen_wait(AskText(title, text, name))
-        return answer.strip() or None if answer else None
+        answer = await self.workbench.push_screen_wait(AskText(title, text, name, refuses=needs_a_name))
+        return answer.strip() if answer else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense now is offered."""

@@ -102,15 +102,11 @@ class WhichRows(ModalScreen[RowFilter | None]):
 
     def _ask_length(self, combine: bool) -> None:
         def answered(text: str | None) -> None:
-            if not text:
-                return
-            if length_range(text) is None:
-                self.notify(f"“{visible(text)}” is no range of lengths; 100-200, >512 and <20 are.", markup=False)
-                return
-            self._choose(Condition(Aspect.LENGTH, text.strip()), combine=combine)
+            if text is not None:
+                self._choose(Condition(Aspect.LENGTH, text.strip()), combine=combine)
 
         what = "Tokens of the longer side, before any cut: 100-200, >512, <20"
-        self.app.push_screen(AskText("How long", what), answered)
+        self.app.push_screen(AskText("How long", what, refuses=_no_range), answered)
 
     def _refresh(self) -> None:
         options, table = self.query_one(OptionList), self._table
@@ -168,3 +164,7 @@ class WhichRows(ModalScreen[RowFilter | None]):
         number = f"{count:>9,}  {share(part) if count else '':>6}"
         gap = max(WIDTH - name.cell_length - len(number), 1)
         return Content.assemble(name, " " * gap, (number, "" if count else "$quiet"))
+
+
+def _no_range(text: str) -> str:
+    return "" if length_range(text) else "That is no range of lengths; 100-200, >512 and <20 are."
