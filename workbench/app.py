@@ -40,6 +40,8 @@ KEEP_DRAFT_AFTER = 0.1
 """Seconds between an edit and its keeping in the state folder."""
 PICTURE_AFTER = 0.3
 """Seconds that the palette needs to be off the screen."""
+LOOK_AT_FILE = 2.0
+"""Seconds between two looks at the preset's file, which another program may have changed."""
 SAVE_STATE_AFTER = 1.0
 """Seconds between a change of what is remembered and its writing."""
 
@@ -98,6 +100,7 @@ class WorkbenchApp(App[int]):
         self._save_state_due = False
         self._draft_due = False
         self._opening = 0
+        self._told_of_file = ""
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.state.theme if self.state.theme in self.available_themes else "workbench-dark"
@@ -131,6 +134,7 @@ class WorkbenchApp(App[int]):
             await asyncio.to_thread(mode.bring_in)
         # What was imported stays: a full collection of garbage that walks it would hold the screen up.
         gc.freeze()
+        self.set_interval(LOOK_AT_FILE, self._look_at_file)
         await self.inspector.__aenter__()
 
     def _end(self, code: int) -> None:
@@ -236,6 +240,12 @@ class WorkbenchApp(App[int]):
         """Back to the text of the file, and no draft."""
         self.session = replace(self.session, text=self.session.saved_text)
         self.drop_draft(str(self.session.path))
+
+    @work(group="file", exclusive=True, exit_on_error=False)
+    async def _look_at_file(self) -> None:
+        from workbench.file_changes import look_at_file
+
+        self._told_of_file = await look_at_file(self, self._told_of_file)
 
     # --- drafts ---
 

@@ -5,12 +5,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.content import Content
+
 from workbench.preset_file import PRESET_ENDINGS, copy_target, read_text, write_preset
 from workbench.screens.dialog import Question
 from workbench.screens.pick_path import PickPath
 
 if TYPE_CHECKING:
     from workbench.app import WorkbenchApp
+
+LEAVE = ("keep", "Leave it")
+RELOAD = ("reload", "Reload the file")
+OVERWRITE = ("overwrite", "Overwrite the file")
 
 
 async def save(app: "WorkbenchApp") -> bool:
@@ -49,10 +55,36 @@ async def save_to(app: "WorkbenchApp", target: Path) -> bool:
     same_file = target == session.path
     on_disk = await asyncio.to_thread(read_text, target) if target.exists() else None
     if on_disk not in (None, session.text, session.saved_text if same_file else None):
-        why = "has been changed by another program since it was opened" if same_file else "is there already"
-        answers = (("keep", "Leave it"), ("overwrite", "Overwrite it"))
-        if await app.push_screen_wait(Question("Overwrite?", f"{short_path(target)} {why}.", answers)) != "overwrite":
+        if same_file:
+            return await _settle(app, target, on_disk or "")
+        question = Question("Overwrite?", f"{short_path(target)} is there already.", (LEAVE, OVERWRITE))
+        if await app.push_screen_wait(question) != "overwrite":
             return False
+    await _write(app, target)
+    return True
+
+
+async def _settle(app: "WorkbenchApp", path: Path, on_disk: str) -> bool:
+    """Which text is to stay, the file's or that of the editor: ask, beside the lines in which they differ."""
+    from engine.preset.difference import line_differences
+    from workbench.screens.difference import report_of_lines
+
+    lines = line_differences(on_disk, app.session.text)
+    text = f"{short_path(path)} was changed by another program since it was opened.\n- the file's lines, + yours."
+    shown = Content("\n").join(report_of_lines(lines))
+    match await app.push_screen_wait(Question("Which is to stay?", text, (LEAVE, RELOAD, OVERWRITE), shown=shown)):
+        case "reload":
+            app.saved(path, on_disk, revert=True)
+            app.notify(f"{short_path(path)} as it is now. Ctrl+Z brings your text back.", markup=False)
+        case "overwrite":
+            await _write(app, path)
+            return True
+    return False
+
+
+async def _write(app: "WorkbenchApp", target: Path) -> None:
+    session = app.session
+    same_file = target == session.path
     await asyncio.to_thread(write_preset, target, session.text)
     if not same_file and (
         origin := str(session.path) if session.built_in else app.state.origins.get(str(session.path))
@@ -62,7 +94,6 @@ async def save_to(app: "WorkbenchApp", target: Path) -> bool:
     copied = session.built_in and not same_file
     note = "; the built-in preset stays as it is" if copied else ""
     app.notify(f"Saved {short_path(target)}{note}.", markup=False)
-    return True
 
 
 def short_path(path: Path) -> str:

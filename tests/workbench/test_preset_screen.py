@@ -10,8 +10,10 @@ from dataclasses import replace
 import pytest
 from textual.events import Key
 
+from tests.workbench.conftest import PAIR_PRESET
 from workbench import preset_file
 from workbench.drafts import Draft, find_drafts, keep_draft
+from workbench.file_changes import look_at_file
 from workbench.widgets.completion_list import CompletionList
 from workbench.widgets.pair_view import PairView
 from workbench.widgets.preset_editor import PresetEditor
@@ -165,15 +167,42 @@ async def test_a_built_in_preset_is_copied_on_save(make_app, own_folders, settle
 
 async def test_a_file_changed_by_another_is_not_overwritten_unasked(make_app, pair_preset, opened, settle):
     app = make_app(pair_preset)
-    async with app.run_test(size=WIDE) as pilot:
-        await opened(pilot)
-        pair_preset.write_text("reward_model: true\n")
-        await pilot.press("#", "ctrl+s")
-        await settle(pilot, lambda: app.screen.query("Button"))
-        await pilot.press("enter")
-        await settle(pilot, lambda: not app.screen.query("Button"))
-        assert pair_preset.read_text() == "reward_model: true\n"
-        assert app.session.unsaved
+    async with app.run_test(size=(80, 24)) as pilot:
+        editor = await opened(pilot)
+        await pilot.press("#")
+        await settle(pilot, lambda: app.session.unsaved)
+        theirs, mine = PAIR_PRESET.replace("chatml", "gemma"), editor.text
+        pair_preset.write_text(theirs)
+        for answer in "keep", "reload":
+            await pilot.press("ctrl+s")
+            await settle(pilot, lambda: app.screen.query("Button"))
+            shown = text_of(app.screen, "#shown")
+            assert "chat_template: chatml" in shown and "chat_template: gemma" in shown
+            assert pair_preset.read_text() == theirs and editor.text == mine
+            await pilot.click(f"#answer-{answer}")
+        await settle(pilot, lambda: editor.text == theirs)
+        assert not app.session.unsaved
+        await pilot.press("ctrl+z")
+        assert editor.text == mine
+
+
+async def test_a_change_by_another_program_is_taken_up_where_nothing_is_lost(make_app, pair_preset, opened, settle):
+    app = make_app(pair_preset)
+    async with app.run_test(size=(80, 24)) as pilot:
+        editor = await opened(pilot)
+        theirs = PAIR_PRESET.replace("chatml", "gemma")
+        pair_preset.write_text(theirs)
+        told = await look_at_file(app, "")
+        await settle(pilot, lambda: editor.text == theirs)
+        assert not app.session.unsaved
+        await pilot.press("#")
+        await settle(pilot, lambda: app.session.unsaved)
+        mine = editor.text
+        pair_preset.write_text(PAIR_PRESET)
+        told = await look_at_file(app, told)
+        await settle(pilot, lambda: any("F5 shows the difference" in note.message for note in app._notifications))
+        assert told == PAIR_PRESET
+        assert editor.text == mine
 
 
 async def test_revert_goes_back_to_the_file_and_can_be_undone(make_app, pair_preset, opened, settle):

@@ -39,24 +39,35 @@ Question, AskText, TroubleScreen {
 
 
 class Question(ModalScreen[str | None]):
-    """Asks, in plain words. `answers` are (value, label), the first is the default; Escape answers None."""
+    """Asks, in plain words. `answers` are (value, label), the first is the default; Escape answers None.
+
+    `shown` is what one should see before answering; Page Up and Page Down scroll it.
+    """
 
     CSS = _CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
+        Binding("pageup", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, title: str, text: str, answers: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, title: str, text: str, answers: Sequence[tuple[str, str]], *, shown: Content | None = None
+    ) -> None:
         super().__init__()
-        self._title, self._text, self._answers = title, text, tuple(answers)
+        self._title, self._text, self._answers, self._shown = title, text, tuple(answers), shown
 
     def compose(self) -> ComposeResult:
         """The question and a button for each answer."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
             yield Static(Content(self._text))
+            if self._shown is not None:
+                with VerticalScroll(can_focus=False):
+                    yield Static(self._shown, id="shown")
+                dialog.border_subtitle = "←→ choose · page up, page down scroll · esc cancel"
             with Horizontal(classes="answers"):
                 for value, label in self._answers:
                     yield Button(Content(label), id=f"answer-{value}")
@@ -64,6 +75,11 @@ class Question(ModalScreen[str | None]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Give the answer."""
         self.dismiss((event.button.id or "").removeprefix("answer-"))
+
+    def action_scroll(self, pages: int) -> None:
+        """A page of what is shown, down or up."""
+        for shown in self.query(VerticalScroll):
+            shown.scroll_relative(y=pages * max(1, shown.size.height - 1), animate=False)
 
 
 def needs_a_name(text: str) -> str:

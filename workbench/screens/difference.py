@@ -109,14 +109,20 @@ def report(comparison: Comparison) -> Iterator[Content]:
         yield Content.styled(
             "A run keeps its preset resolved, every key with its value: there is no text to compare.", "$quiet"
         )
-    elif not lines:
-        yield Content.styled("The text is the same.", "bold")
     else:
-        added, taken = (sum(line.mark == mark for line in lines) for mark in "+-")
-        yield Content.styled(f"{_count(added, 'line')} added, {taken} taken away", "bold")
-        number = max(3, *(len(str(line.number)) for line in lines))
-        for line in lines:
-            yield _line(line, number)
+        yield from report_of_lines(lines)
+
+
+def report_of_lines(lines: Sequence[LineDifference]) -> Iterator[Content]:
+    """How many lines of the text differ, and each of them."""
+    if not lines:
+        yield Content.styled("The text is the same.", "bold")
+        return
+    added, taken = (sum(line.mark == mark for line in lines) for mark in "+-")
+    yield Content.styled(f"{_count(added, 'line')} added, {taken} taken away", "bold")
+    number = max(3, *(len(str(line.number)) for line in lines))
+    for line in lines:
+        yield _line(line, number)
 
 
 def _value(value: ValueDifference, width: int) -> Content:
