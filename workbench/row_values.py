@@ -54,7 +54,8 @@ def likeliest(runs: list[RunOfRows], preset_path: str) -> RunOfRows | None:
 class RowValue:
     """What a run's model made of a row when it last saw it; of several samples, the worst.
 
-    `margin` is above 0 where it sided with the data. `right` has P(right) of each judged step, for steps.
+    `margin` is above 0 where it sided with the data. `right` has P(right) of each judged step, and `labels` the labels
+    of these, for steps.
     """
 
     loss: float
@@ -62,15 +63,17 @@ class RowValue:
     forgotten: int
     visits: int
     right: tuple[float, ...] = ()
+    labels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunValues:
-    """A run's values by (data set, row)."""
+    """A run's values by (data set, row), and by (data set, row, item) for each sample of a row."""
 
     name: str
     folder: Path
     rows: Mapping[tuple[int, int], RowValue]
+    samples: Mapping[tuple[int, int, int], RowValue]
 
     def column(self, table: RowTable, order: Order) -> npt.NDArray[np.float64]:
         """What an order goes by, for each row of a table; NaN where the run never saw the row."""
@@ -87,17 +90,18 @@ def value_of(value: RowValue, order: Order) -> float:
 def read_run_values(folder: Path, name: str) -> RunValues:
     """The values of a run's rows. Takes a while for many rows: call it in a thread."""
     rows: dict[tuple[int, int], RowValue] = {}
+    samples: dict[tuple[int, int, int], RowValue] = {}
     for sample, record in read_row_history(folder).rows.items():
         place = (sample.dataset, sample.row)
-        here = _last(record)
+        here = samples[*place, sample.item] = _last(record)
         before = rows.get(place)
         rows[place] = here if before is None or _worse(here, before) else before
-    return RunValues(name, folder, rows)
+    return RunValues(name, folder, rows, samples)
 
 
 def _last(record: RowRecord) -> RowValue:
     right = record.probabilities[-1] if record.probabilities else ()
-    return RowValue(record.losses[-1], record.last_margin, record.forgotten, len(record.losses), right)
+    return RowValue(record.losses[-1], record.last_margin, record.forgotten, len(record.losses), right, record.labels)
 
 
 def _worse(one: RowValue, other: RowValue) -> bool:

@@ -383,7 +383,7 @@ class InspectScreen(WorkbenchScreen):
         waiting = self.set_timer(PATIENCE, lambda: self._walk.head(None, f"reading the rows of run {folder.name} …"))
         await lister.take_values(folder)
         waiting.stop()
-        self._walk.refresh_header()
+        self._walk.show_values()
 
     def _read_on(self) -> None:
         """Read all rows in short, unless that is done or under way."""

@@ -11,8 +11,10 @@ from textual.widget import Widget
 
 from engine.encode.encoding import NO_TOKEN, TokenSequence
 from engine.inspector.messages import RowView
+from workbench.row_values import RowValue
 from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
+from workbench.widgets.run_marks import run_marks
 from workbench.widgets.token_difference import Difference, difference
 from workbench.widgets.token_layout import View, quoted, shown
 from workbench.widgets.token_legend import TokenLegend, pair_legend
@@ -64,8 +66,11 @@ class PairView(Widget):
         yield self._legend
         yield self._raw
 
-    def show(self, row: RowView | None, limit: int = 0) -> None:
-        """Show a pair (None: nothing); tokens beyond `limit` are pointed at where nothing was cut."""
+    def show(self, row: RowView | None, limit: int = 0, value: RowValue | None = None) -> None:
+        """Show a pair (None: nothing); tokens beyond `limit` are pointed at where nothing was cut.
+
+        `value` is what a run made of it: by how much each side was ahead stands where the reward is read.
+        """
         self.row = row
         self._note.show(row)
         bare = row is not None and not row.sequences
@@ -74,12 +79,12 @@ class PairView(Widget):
         sequences = row.sequences if row and len(row.sequences) == 2 else (None, None)
         shared = _alike(sequences[0], sequences[1], row.shared_prefix) if row else 0
         diverges = None not in sequences and sequences[0] != sequences[1]
-        for pane, name, sequence in zip(
-            (self.chosen, self.rejected), ("✓ chosen", "✗ rejected"), sequences, strict=True
-        ):
+        marks = run_marks(row, value) if row and None not in sequences else (None, None)
+        sides = ((self.chosen, "✓ chosen"), (self.rejected, "✗ rejected"))
+        for (pane, name), sequence, run in zip(sides, sequences, marks, strict=True):
             title = side_title(name, sequence)
             opening = shared if diverges else 0
-            pane.show(sequence, title, opening=opening, shared_prefix=shared, diverges=diverges, limit=limit)
+            pane.show(sequence, title, opening=opening, shared_prefix=shared, diverges=diverges, limit=limit, run=run)
         self._legend.show(pair_legend(row.sequences, shared, None) if row else ())
         self._compare(row, shared)
 

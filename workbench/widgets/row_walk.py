@@ -16,11 +16,12 @@ from workbench.row_lister import RowLister
 from workbench.row_listing import Listing, Order
 from workbench.row_reader import RowReader
 from workbench.row_table import RowSummary
-from workbench.row_values import value_of, value_words
+from workbench.row_values import RowValue, value_of, value_words
 from workbench.row_window import AHEAD, BEHIND, FetchError, Samples
 from workbench.screen_text import visible
 from workbench.widgets.row_header import RowHeader
 from workbench.widgets.row_list import Facts, RowList
+from workbench.widgets.run_marks import saw_other_steps
 from workbench.widgets.sample_views import SampleViews
 from workbench.widgets.token_inspector import TokenInspector
 from workbench.widgets.token_layout import View
@@ -202,11 +203,19 @@ class RowWalk(Vertical):
         """Show the sample of a row that is come to."""
         self._item = min(self._item, len(samples) - 1)
         row = samples[self._item]
-        loaded = cast("WorkbenchApp", self.app).session.loaded
-        self.views.show(row, loaded.preset.sequence_len if loaded is not None and not row.kept else 0)
+        self._view(row)
         if self.views.view is View.RAW:
             self.query_one(TokenInspector).show("", None, 0)
         self.head(row, f" · sample {self._item + 1:,} of {len(samples):,}" if len(samples) > 1 else "")
+
+    def _view(self, row: RowView) -> None:
+        loaded = cast("WorkbenchApp", self.app).session.loaded
+        limit = loaded.preset.sequence_len if loaded is not None and not row.kept else 0
+        self.views.show(row, limit, self._value_of(row))
+
+    def _value_of(self, row: RowView) -> RowValue | None:
+        values = self.reader.values if self.reader else None
+        return values.samples.get((row.dataset, row.row, row.item)) if values else None
 
     # -- what is said of a row
 
@@ -227,14 +236,22 @@ class RowWalk(Vertical):
             header.show(None, f"{place} · {more}")
             return
         here = (row.dataset, row.row)
-        value = reader.values.rows.get(here) if reader.values else None
-        facts = [*value_words(value), (f"in run {visible(reader.values.name)}", "")] if value and reader.values else []
+        value, facts = self._value_of(row), list[tuple[str, str]]()
+        if value is not None and reader.values is not None:
+            other = ", of other steps than these" if saw_other_steps(row, value) else ""
+            facts = [*value_words(value), (f"in run {visible(reader.values.name)}{other}", "")]
         header.show(row, f"{place}{more}", facts, marked=here in reader.marks)
 
     def refresh_header(self) -> None:
         """Say anew what is to be known of the row in view."""
         if self.row is not None and self.reader is not None:
             self.head(self.row)
+
+    def show_values(self) -> None:
+        """Say beside the row in view what the run whose values have come made of it."""
+        if self.row is not None:
+            self._view(self.row)
+            self.refresh_header()
 
     def on_token_view_moved(self, event: TokenView.Moved) -> None:
         """Say everything about the token under the cursor that moves."""

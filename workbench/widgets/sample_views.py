@@ -9,6 +9,7 @@ from textual.widgets import ContentSwitcher
 
 from engine.inspector.messages import RowView
 from workbench.row_search import Query
+from workbench.row_values import RowValue
 from workbench.widgets.notice import Notice
 from workbench.widgets.pair_view import PairView
 from workbench.widgets.raw_view import RawView
@@ -34,6 +35,8 @@ class SampleViews(ContentSwitcher):
         self.view = View.TOKENS
         self.whitespace = False
         self._limit = 0
+        self._value: RowValue | None = None
+        self._drawn: RowValue | None = None
         self._notice = Notice(id="notice")
         self._pair = PairView(id="pair")
         self._steps = StepsView(id="steps")
@@ -52,9 +55,12 @@ class SampleViews(ContentSwitcher):
         pair = self.row is not None and self.row.model_kind == "pair"
         return tuple(view for view in View if not (pair and view is View.LABELS))
 
-    def show(self, row: RowView, limit: int = 0) -> None:
-        """Show a sample; tokens beyond `limit` are pointed at where nothing was cut."""
-        self.row, self._limit = row, limit
+    def show(self, row: RowView, limit: int = 0, value: RowValue | None = None) -> None:
+        """Show a sample; tokens beyond `limit` are pointed at where nothing was cut.
+
+        `value` is what a run made of it.
+        """
+        self.row, self._limit, self._value = row, limit, value
         if self.view not in self.offered:
             self.view = View.TOKENS
         focused = self.screen.focused
@@ -63,8 +69,9 @@ class SampleViews(ContentSwitcher):
             self._raw.show(row, self.whitespace)
         else:
             self._of(row).set_view(self.view, self.whitespace)
-            if self._of(row).row is not row:
-                self._of(row).show(row, limit)
+            if self._of(row).row is not row or self._drawn is not value:
+                self._of(row).show(row, limit, value)
+                self._drawn = value
         before, self.current = self.current, "raw" if self.view is View.RAW else row.model_kind
         if (had_keys and before != self.current) or focused is None:
             self.focus_tokens()
@@ -80,7 +87,7 @@ class SampleViews(ContentSwitcher):
         """Look at samples in another way; what is in sight and under the cursor stays."""
         self.view, self.whitespace = view, whitespace
         if self.row is not None:
-            self.show(self.row, self._limit)
+            self.show(self.row, self._limit, self._value)
         else:
             self.post_message(self.Looked(view, whitespace, self.offered))
 

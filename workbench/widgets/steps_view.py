@@ -9,9 +9,11 @@ from textual.widget import Widget
 
 from engine.encode.encoding import MASKED
 from engine.inspector.messages import RowView
+from workbench.row_values import RowValue
 from workbench.widgets.pair_view import LEGEND_FROM
 from workbench.widgets.raw_view import RawView
 from workbench.widgets.refusal import RefusalNote
+from workbench.widgets.run_marks import run_marks
 from workbench.widgets.token_inspector import STEPS
 from workbench.widgets.token_layout import View
 from workbench.widgets.token_legend import TokenLegend, steps_legend
@@ -50,10 +52,10 @@ class StepsView(Widget):
         yield self._legend
         yield self._raw
 
-    def show(self, row: RowView | None, limit: int = 0, probabilities: tuple[float, ...] = ()) -> None:
+    def show(self, row: RowView | None, limit: int = 0, value: RowValue | None = None) -> None:
         """Show a stepwise sample (None: nothing); tokens beyond `limit` are pointed at where nothing was cut.
 
-        `probabilities` are what a run made of the judged steps that it saw: P(right).
+        `value` is what a run made of it: P(right) of each judged step stands beside the step's label.
         """
         self.row = row
         self._note.show(row)
@@ -61,8 +63,9 @@ class StepsView(Widget):
         self.set_class(bare, "-bare")
         self._raw.show(row if bare else None)
         sequence = row.sequences[0] if row and row.sequences else None
+        run = run_marks(row, value)[0] if row and row.sequences else None
         opening = min(step_labels(sequence), default=0) if sequence else 0
-        self._pane.show(sequence, steps_title(row), opening=opening, limit=limit, probabilities=probabilities)
+        self._pane.show(sequence, steps_title(row), opening=opening, limit=limit, run=run)
         self._legend.show(steps_legend(sequence) if sequence else ())
 
     def on_resize(self, event: events.Resize) -> None:

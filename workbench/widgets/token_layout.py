@@ -298,7 +298,7 @@ def _columns(sequence: TokenSequence, marks: Marks, view: View, width: int) -> I
         columns += [
             (f" {badge.text} ", "", badge.kind)
             for badge in marks.after.get(token, ())
-            if view is View.IDS or badge.kind in ("pooled", "cut")
+            if view is View.IDS or badge.kind in ("pooled", "cut", "agrees", "disagrees")
         ]
         if sequence.steps[token] != step:
             step = sequence.steps[token]

@@ -1,7 +1,7 @@
 """What is remarkable in a token sequence: where two sides part, where the reward is read, labels, cuts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,7 +30,9 @@ _OF = {
 
 
 class Badge(NamedTuple):
-    """A word put beside a token. `kind` names its style: diverges, pooled, cut, right, wrong, soft, unjudged."""
+    """A word put beside a token. `kind` names its style: diverges, pooled, cut, right, wrong, soft, unjudged; agrees or
+    disagrees, of a run's model with the data.
+    """
 
     kind: str
     text: str
@@ -55,27 +57,26 @@ def label_badge(label: int | float) -> Badge:
 
 
 def marks_of(
-    sequence: TokenSequence, divergence: int = -1, limit: int = 0, probabilities: Sequence[float] = ()
+    sequence: TokenSequence, divergence: int = -1, limit: int = 0, run: Mapping[int, Badge] | None = None
 ) -> Marks:
     """The marks of a sequence; `divergence` is the first token that differs from the other side (-1: none).
 
     `limit` is the length that a sequence may have (0: any): where nothing was cut, the tokens beyond it are pointed at.
-    `probabilities` are what a run made of the judged steps that it saw, in order: P(right).
+    `run` has what a run made of the sample, by the token that it stands beside.
     """
     before: dict[int, list[Badge]] = {}
     after: dict[int, list[Badge]] = {}
     length = len(sequence.ids)
     if 0 <= divergence < length:
         before[divergence] = [Badge("diverges", f"{DIVERGES} differs")]
-    run = iter(probabilities)
     for token, label in step_labels(sequence).items():
         badge = label_badge(label) if label != MASKED else Badge("unjudged", UNJUDGED)
         kept = sequence.kept_start <= token < sequence.kept_end
-        if kept and label != MASKED and (probability := next(run, None)) is not None:
-            badge = badge._replace(text=f"{badge.text} run {probability:.2f}")
         after[token] = [badge if kept else Badge("cut", f"{badge.text} lost")]
     if 0 <= sequence.pooled < length:
         after.setdefault(sequence.pooled, []).append(Badge("pooled", f"{POOLED} reward read here"))
+    for token, badge in (run or {}).items():
+        after.setdefault(token, []).append(badge)
     if 0 < sequence.kept_end < length:
         before.setdefault(sequence.kept_end, []).append(Badge("cut", _lost(sequence, sequence.kept_end, length)))
     if 0 < sequence.kept_start < length:

@@ -82,10 +82,12 @@ INKS: Mapping[str, Ink] = {
     "wrong": _badge("negative"),
     "soft": _badge("foreground"),
     "unjudged": _badge("foreground", 0.15),
+    "agrees": _badge("foreground", 0.15),
+    "disagrees": _badge("warning"),
 }
 """The look of each kind; a token is of several, later ones lie over earlier ones."""
 
-BADGES = frozenset({"diverges", "pooled", "cut", "right", "wrong", "soft", "unjudged"})
+BADGES = frozenset({"diverges", "pooled", "cut", "right", "wrong", "soft", "unjudged", "agrees", "disagrees"})
 """The kinds that are words of ours beside the tokens: brackets set them off where there is no ground to do it."""
 
 

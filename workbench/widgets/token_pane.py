@@ -1,5 +1,6 @@
 """A titled pane with one token sequence in it, scrolled."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from textual import events
@@ -10,6 +11,7 @@ from textual.message import Message
 
 from engine.encode.encoding import TokenSequence
 from workbench.widgets.token_layout import GAP
+from workbench.widgets.token_marks import Badge
 from workbench.widgets.token_view import TokenView
 
 
@@ -75,13 +77,11 @@ class TokenPane(VerticalScroll, can_focus=False):
         shared_prefix: int = 0,
         diverges: bool = False,
         limit: int = 0,
-        probabilities: tuple[float, ...] = (),
+        run: Mapping[int, Badge] | None = None,
     ) -> None:
         """Show a sequence under a title, from its top, or from the token `opening` if that would be out of sight."""
         self.border_title = title
-        self.tokens.show(
-            sequence, shared_prefix=shared_prefix, diverges=diverges, limit=limit, probabilities=probabilities
-        )
+        self.tokens.show(sequence, shared_prefix=shared_prefix, diverges=diverges, limit=limit, run=run)
         self._opening = min(opening, len(sequence.ids) - 1) if sequence else 0
         self._kept = self._followed = None
         self.settle()

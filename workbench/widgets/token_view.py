@@ -1,5 +1,6 @@
 """One token sequence, painted: every token can be seen, pointed at and walked to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from textual.widget import Widget
 
 from engine.encode.encoding import MASKED, TokenSequence
 from workbench.widgets.token_layout import GAP, Fragment, Layout, Line, View, line_mark, steps_width
-from workbench.widgets.token_marks import Marks, marks_of
+from workbench.widgets.token_marks import Badge, Marks, marks_of
 from workbench.widgets.token_palette import BADGES, Depth, TokenPalette
 
 FIRST_LINES = 300
@@ -101,12 +102,13 @@ class TokenView(Widget, can_focus=True):
         shared_prefix: int = 0,
         diverges: bool = False,
         limit: int = 0,
-        probabilities: tuple[float, ...] = (),
+        run: Mapping[int, Badge] | None = None,
     ) -> None:
         """Show a sequence (None: nothing). The first `shared_prefix` tokens are those of the other side too.
 
-        With `diverges` the token after them is marked, and with `limit` the first token beyond it; `probabilities`
-        stand beside the labels. The cursor goes to where the reward is read, to the first label, or to the start.
+        With `diverges` the token after them is marked, and with `limit` the first token beyond it; `run` has what a run
+        made of the sample, by the token that it stands beside. The cursor goes to where the reward is read, to the
+        first label, or to the start.
         """
         self.sequence = sequence
         self._shared = self._border = shared_prefix
@@ -114,7 +116,7 @@ class TokenView(Widget, can_focus=True):
             self._border = next((at for at, step in enumerate(sequence.steps) if step >= 0), len(sequence.ids))
         self._own = b""
         divergence = shared_prefix if diverges else -1
-        self._marks = marks_of(sequence, divergence, limit, probabilities) if sequence else None
+        self._marks = marks_of(sequence, divergence, limit, run) if sequence else None
         self._carriers = frozenset(
             [i for i, label in enumerate(sequence.labels) if label != MASKED] if sequence else []
         )

@@ -526,9 +526,11 @@ async def test_rows_go_by_what_a_run_made_of_them(open_on, stand_in, make_run):
         assert "row 3 of 60 train · 1 of 60 highest loss first in run first" in header
         assert "2.5 loss" in header
         assert "loss in first" in str(app.screen.query_one(RowList).border_title)
+        assert "run: behind by 2.5, disagrees" in painted(app)
         await pilot.press("n", "n")
         await settled(pilot)
         assert "row 0 of 60 train · 3 of 60" in said(app, RowHeader)  # which the run never saw
+        assert "run:" not in painted(app)
         await choose(pilot, "s", "By a run")
         await choose(pilot, "_", "second")
         await choose(pilot, "_", "Highest loss first in second")
