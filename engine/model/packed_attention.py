@@ -185,19 +185,21 @@ def install_pruning(model: PreTrainedModel) -> bool:
         else:
             raise NotImplementedError("the last layer does not attend through transformers' attention interface")
         kept = pack.kept.to(hidden_states.device)
-
-        def select(value: Any) -> Any:
-            if isinstance(value, Tensor) and value.ndim > 1 and value.shape[1] == tokens:
-                return value.index_select(1, kept)
-            if isinstance(value, tuple):
-                return tuple(select(item) for item in value)
-            return value
-
-        few = {name: select(value) for name, value in inputs.items()}
-        return whole(select(hidden_states), *map(select, args), pack=pruned, **few)
+        few = {name: _select(value, kept, tokens) for name, value in inputs.items()}
+        rest = (_select(value, kept, tokens) for value in args)
+        return whole(_select(hidden_states, kept, tokens), *rest, pack=pruned, **few)
 
     last.forward = MethodType(forward, last)
     return True
+
+
+def _select(value: Any, kept: Tensor, tokens: int) -> Any:
+    """What a layer is given for all of a pack's `tokens` (dimension 1), for the kept ones alone; all else as it is."""
+    if isinstance(value, Tensor) and value.ndim > 1 and value.shape[1] == tokens:
+        return value.index_select(1, kept)
+    if isinstance(value, tuple):
+        return tuple(_select(item, kept, tokens) for item in value)
+    return value
 
 
 def _attend(
@@ -243,14 +245,18 @@ def _mask(pack: Pack, index: int, *, window: int | None, pruned: bool, like: Ten
     if (made := pack.made.get(name)) is not None:
         mask: Tensor = made
         return mask
+    keys = segment.depth + segment.length
     if pruned:
         first = sum(pack.lengths[:index])
         begin = sum(pack.kept_by_segment[:index])
         at = pack.kept[begin : begin + pack.kept_by_segment[index]] - first + segment.depth
+        behind = at[:, None] - torch.arange(keys)
+        unseen = behind < 0 if window is None else (behind < 0) | (behind >= window)
+        mask = torch.zeros(unseen.shape, dtype=like.dtype).masked_fill_(unseen, float("-inf")).to(like.device)
     else:
-        at = torch.arange(segment.depth, segment.depth + segment.length)
-    behind = at[:, None] - torch.arange(segment.depth + segment.length)[None, :]
-    seen = behind >= 0 if window is None else (behind >= 0) & (behind < window)
-    mask = torch.zeros(seen.shape, dtype=like.dtype).masked_fill(~seen, float("-inf")).to(like.device)
+        nothing = torch.full((segment.length, keys), float("-inf"), dtype=like.dtype, device=like.device)
+        mask = nothing.triu(segment.depth + 1)
+        if window is not None:
+            mask += nothing.tril_(segment.depth - window)
     pack.made[name] = mask
     return mask

@@ -1,5 +1,6 @@
 """Packed training is exact: scores, losses and gradients of each sequence alone, unpadded, in the model's own class."""
 
+import gc
 import random
 
 import pytest
@@ -293,3 +294,23 @@ def test_encoders_train_exactly_padded(family):
     expected = each_alone(model, pairs())
     install_reader(model)
     assert_same(scores_and_gradients(model, PadCollator(0)(pairs())), expected, torch.float64)
+
+
+def test_a_step_leaves_no_tensors_behind(make_model):
+    """What only the garbage collector could free would pile up between its rare rounds: activations of whole steps."""
+    model = make_model(num_hidden_layers=2)
+    install_reader(model)
+    install_packed_attention(model)
+    install_pruning(model)
+
+    def tensors_after_a_step():
+        scores_and_gradients(model, PackCollator()(pairs()))
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        first = tensors_after_a_step()
+        assert [tensors_after_a_step() for _ in range(3)] == [first] * 3
+    finally:
+        gc.enable()
