@@ -2,7 +2,8 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from peft import PeftModel
@@ -11,17 +12,26 @@ from transformers import PreTrainedModel
 from engine.batch.pack import PackCollator
 from engine.batch.pad import Batch, PadCollator
 from engine.batch.schedule import SlottedRow
-from engine.encode.encoding import EncodedRow, PairEncoding
+from engine.encode.encoding import MASKED, EncodedRow, StepsEncoding
 from engine.model.packed_attention import install_packed_attention, install_pruning
 from engine.model.read import reads_hidden_states
+from engine.model.varlen import DEVICES
 from engine.preset.schema import Preset
 from engine.sample import SampleId
 
 EXACT = {torch.float64: 1e-6, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 2e-2}
 """How far packed scores and gradients may be from padded ones, relative to their norm, by the format of the weights.
 
-In half precision only gross errors show: there the gate is what keeps unknown models away from packs.
+With weights in half precision only gross errors show: there the gate is what keeps unknown models away from packs.
 """
+
+NEAR = 3
+"""How many times as far as padded scores and gradients, computed in half precision on fp32 weights, packed ones may be
+from what fp32 gives: the criterion of flash attention's own tests (Dao et al., tests/test_flash_attn.py).
+"""
+
+Autocast = Literal["bf16", "fp16", "no"]
+FORMATS = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}
 
 KNOWN_LAYERS = {"full_attention", "sliding_attention"}
 
@@ -35,22 +45,31 @@ class Packing:
     reason: str
 
 
-def choose_packing(model: Any, preset: Preset, device: str, pad_id: int) -> Packing:
+def choose_packing(model: Any, preset: Preset, device: str, pad_id: int, autocast: Autocast = "no") -> Packing:
     """Decide for a model that has its reader (and adapter); where it is packed, its attention is prepared for it.
 
-    The probe takes two pairs of random tokens through the model, padded and packed, and compares scores and gradients.
+    The probe takes a few random sequences through the model, padded and packed, and compares scores and gradients: on
+    the device and under the autocast that training has. Where there is a variable-length kernel, it is tried first.
     """
     body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     if why := refused(body, preset, device):
         return Packing(False, False, f"Batches are padded: {why}.")
-    before = install_packed_attention(body)
+    if next(model.parameters()).device.type != device:
+        model.to(device)
+    before: str = body.config._attn_implementation
     pruning = install_pruning(body)
-    difference = ""
-    for prune in (True, False) if pruning else (False,):
-        difference = probe(model, prune, pad_id)
-        if not difference:
-            how = "; the last layer computes only what is read" if prune else ""
-            return Packing(True, prune, f"Samples are packed without padding, shared beginnings once{how}.")
+    how, difference = "", ""
+    for varlen in (True, False) if device in DEVICES else (False,):
+        install_packed_attention(body, varlen)
+        for prune in (True, False) if pruning else (False,):
+            difference = probe(model, prune, pad_id, autocast, as_training=varlen)
+            if not difference:
+                kernel = "; attention goes through PyTorch's variable-length kernel" if varlen else how
+                last = "; the last layer computes only what is read" if prune else ""
+                return Packing(
+                    True, prune, f"Samples are packed without padding, shared beginnings once{last}{kernel}."
+                )
+        how = f"; attention goes segment by segment: by PyTorch's variable-length kernel it {difference}"
     body.set_attn_implementation(before)
     return Packing(False, False, f"Batches are padded: packed, {type(body).__name__} {difference}.")
 
@@ -60,7 +79,7 @@ def refused(model: PreTrainedModel, preset: Preset, device: str) -> str:
     config = model.config.get_text_config()
     unknown = {*(getattr(config, "layer_types", None) or ())} - KNOWN_LAYERS
     sharded = preset.fsdp or preset.deepspeed or "ACCELERATE_USE_FSDP" in os.environ
-    # The attention has run on CPUs only, and weights in half precision let the probe tell gross errors alone.
+    # The attention has run on CPUs only.
     asked_for = bool(preset.sample_packing)
     reasons = {
         "sample_packing is false": preset.sample_packing is False,
@@ -78,27 +97,40 @@ def refused(model: PreTrainedModel, preset: Preset, device: str) -> str:
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
-def probe(model: Any, prune: bool, pad_id: int) -> str:
-    """How packed scores, or their gradients, differ from padded ones, in words; empty if they do not."""
+def probe(model: Any, prune: bool, pad_id: int, autocast: Autocast = "no", as_training: bool = False) -> str:
+    """How packed scores, or their gradients, differ from padded ones, in words; empty if they do not.
+
+    `as_training` has the model go over the pack once more, with the dropout that training has.
+    """
     rows = _probe_rows(model.config.get_text_config().vocab_size, pad_id)
+    padded, packed = PadCollator(pad_id)(rows), PackCollator(prune)(rows)
+    held = next(model.parameters()).dtype
+    compute = partial(_scores_and_gradient, model, pad_id=pad_id)
     was_training = model.training
-    model.eval()
     try:
-        expected = _scores_and_gradient(model, PadCollator(pad_id)(rows), pad_id)
-        found = _scores_and_gradient(model, PackCollator(prune)(rows), pad_id)
-    except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError, IndexError, KeyError) as error:
+        if as_training:
+            model.train()
+            compute(packed, autocast=autocast)
+        model.eval()
+        found = compute(packed, autocast=autocast)
+        usual = compute(padded, autocast=autocast)
+        # Rounding can be told from error where the weights are there in a better format than what computes.
+        expected = compute(padded, autocast="no") if autocast != "no" and held == torch.float32 else usual
+    except Exception as error:  # whatever a kernel or an unknown model meets: there is another way to train
         return f"fails ({type(error).__name__}: {next(iter(str(error).splitlines()), '')})"
     finally:
         model.train(was_training)
-    allowed = EXACT.get(next(model.parameters()).dtype, EXACT[torch.bfloat16])
-    for what, one, other in zip(("scores", "gradients"), found, expected, strict=True):
-        apart = ((one - other).norm() / other.norm().clamp(min=1e-12)).item()
-        if not apart <= allowed:
+    for what, one, other, true in zip(("scores", "gradients"), found, usual, expected, strict=True):
+        size = true.norm().clamp(min=1e-12)
+        apart, rounding = ((one - true).norm() / size).item(), ((other - true).norm() / size).item()
+        if not apart <= EXACT.get(held, EXACT[torch.bfloat16]) + NEAR * rounding:
             return f"gives other {what} than padded (by {apart:.1%})"
     return ""
 
 
-def _scores_and_gradient(model: Any, batch: Batch, pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _scores_and_gradient(
+    model: Any, batch: Batch, *, pad_id: int, autocast: Autocast
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The scores, and the gradient of a weighted sum of them by the embedding of each token of the vocabulary that
     occurs, (tokens, size): the same in every layout, and there whatever an adapter has frozen.
     """
@@ -115,7 +147,8 @@ def _scores_and_gradient(model: Any, batch: Batch, pad_id: int) -> tuple[torch.T
     hook = model.get_input_embeddings().register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            scores: torch.Tensor = model(**layout).float()
+            with torch.autocast(device.type, FORMATS[autocast], enabled=autocast != "no"):
+                scores: torch.Tensor = model(**layout).float()
             weights = torch.linspace(-1, 1, scores.numel(), device=device).view(scores.shape)
             (gradient,) = torch.autograd.grad((scores * weights).sum(), embedded)
     finally:
@@ -128,17 +161,18 @@ def _scores_and_gradient(model: Any, batch: Batch, pad_id: int) -> tuple[torch.T
 
 
 def _probe_rows(vocabulary: int, pad_id: int) -> list[SlottedRow]:
-    """Two pairs with shared prompts, of tokens drawn by a fixed seed."""
+    """Two prompts with two traces each, of tokens drawn by a fixed seed; every third token is read, and the last."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(count: int) -> list[int]:
         ids: list[int] = torch.randint(vocabulary - 1, (count,), generator=generator).tolist()
         return [token + (token >= pad_id) for token in ids]
 
-    rows = []
-    for index, (prompt_length, chosen_length, rejected_length) in enumerate([(24, 9, 17), (11, 21, 5)]):
+    rows: list[SlottedRow] = []
+    for prompt_length, *lengths in [(24, 9, 17), (11, 21, 5)]:
         prompt = draw(prompt_length)
-        chosen, rejected = prompt + draw(chosen_length), prompt + draw(rejected_length)
-        pair = PairEncoding(chosen, rejected, len(chosen) - 1, len(rejected) - 1, prompt_length)
-        rows.append(SlottedRow(EncodedRow(SampleId(0, index), pair, None), False))
+        for length in lengths:
+            ids = prompt + draw(length)
+            labels: list[int | float] = [1 if at % 3 == 0 or at == len(ids) - 1 else MASKED for at in range(len(ids))]
+            rows.append(SlottedRow(EncodedRow(SampleId(0, len(rows)), StepsEncoding(ids, labels), None), False))
     return rows

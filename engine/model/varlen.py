@@ -98,7 +98,7 @@ def attend_varlen(
     format = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else query.dtype
     sizes = {states.shape[-1] for states in (query, key, value)}
     lacking = {
-        f"the device {device.type}": device.type not in DEVICES,
+        f"{device.type} tensors": device.type not in DEVICES,
         str(format).removeprefix("torch."): format not in FORMATS,
         "dropout": dropout > 0,
         "soft-capping": softcap is not None,
@@ -107,7 +107,7 @@ def attend_varlen(
         or max(sizes) % HEAD_STEP > 0,
     }
     if missing := [what for what, applies in lacking.items() if applies]:
-        raise NotImplementedError(f"the variable-length kernel does not take {', '.join(missing)}")
+        raise NotImplementedError(f"the variable-length kernel takes no {', '.join(missing)}")
     name = ("varlen", pruned, device)
     plan: VarlenPlan = pack.made.get(name) or plan_varlen(pack, pruned, device)
     pack.made[name] = plan

@@ -3,18 +3,23 @@ for it, spelled out naively: the plan is tested here, and the kernel by the prob
 """
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
 from engine.batch.pack import PackCollator
+from engine.encode.encoding import PairEncoding
 from engine.model import varlen
-from engine.model.packed_attention import install_packed_attention, install_pruning
+from engine.model.packed_attention import NAME, VARLEN, install_packed_attention, install_pruning
+from engine.model.packing import choose_packing
 from engine.model.read import install_reader
+from engine.model.varlen import plan_varlen
 from tests.engine.model.test_packing import (
     assert_same,
     each_alone,
     pairs,
+    rows,
     scores_and_gradients,
     steps,
 )
@@ -31,15 +36,18 @@ def varlen_attn(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, scale=No
     key, value = (states.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for states in (key, value))
     left, right = window_size
     out = []
-    for sequence in range(len(cu_seq_q) - 1):
-        (first, last), (begin, end) = cu_seq_q[sequence : sequence + 2], cu_seq_k[sequence : sequence + 2]
-        own = range(begin, end)
-        for offset in range(last - first):
-            at = offset + (end - begin) - (last - first)
-            seen = [j for i, j in enumerate(own) if (left < 0 or i >= at - left) and (right < 0 or i <= at + right)]
-            weights = torch.einsum("hd,khd->hk", query[first + offset], key[seen]) * scale
-            out.append(torch.einsum("hk,khd->hd", weights.softmax(dim=1), value[seen]))
-    return torch.stack(out)
+    for (first, last), (begin, end) in zip(ranges(cu_seq_q), ranges(cu_seq_k), strict=True):
+        at = torch.arange(last - first)[:, None] + (end - begin) - (last - first)
+        behind = at - torch.arange(end - begin)
+        seen = (behind <= (left if left >= 0 else end)) & (-behind <= (right if right >= 0 else end))
+        weights = torch.einsum("qhd,khd->hqk", query[first:last], key[begin:end]) * scale
+        weights = weights.masked_fill(~seen, float("-inf")).softmax(dim=2)
+        out.append(torch.einsum("hqk,khd->qhd", weights, value[begin:end]))
+    return torch.cat(out)
+
+
+def ranges(ends):
+    return list(pairwise(ends.tolist()))
 
 
 @pytest.fixture
@@ -52,9 +60,15 @@ def kernel(monkeypatch):
         return varlen_attn(query, *args, **options)
 
     monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", attend)
-    monkeypatch.setattr(varlen, "DEVICES", {"cpu"})
     monkeypatch.setattr(varlen, "FORMATS", {torch.float64, torch.float32, torch.bfloat16})
-    return calls
+    varlen.DEVICES.add("cpu")
+    yield calls
+    varlen.DEVICES.remove("cpu")
+
+
+def decide(model, make_preset, **options):
+    install_reader(model)
+    return choose_packing(model, make_preset(), "cpu", 0, **options)
 
 
 FAMILIES = {"llama": {}, "qwen2": {"num_key_value_heads": 1}, "mistral": {"sliding_window": 8}}
@@ -72,3 +86,103 @@ def test_every_sequence_is_as_it_would_be_alone(make_model, kernel, family, kind
     install_pruning(model)
     assert_same(scores_and_gradients(model, PackCollator(prune)(samples)), expected, torch.float64)
     assert len(kernel) == 2
+
+
+def test_checkpointed_layers_are_as_they_would_be_alone(make_model, kernel):
+    model = make_model(num_hidden_layers=3).double().train()
+    expected = each_alone(model, pairs())
+    install_reader(model)
+    install_packed_attention(model, varlen=True)
+    install_pruning(model)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    assert_same(scores_and_gradients(model, PackCollator()(pairs())), expected, torch.float64)
+
+
+def test_the_plan_of_a_pair():
+    prompt = [9] * 10
+    pack = PackCollator()(rows([PairEncoding([*prompt, 1, 2, 3], [*prompt, 4, 5], 12, 11, 10)]))["pack"]
+    plan = plan_varlen(pack, False, torch.device("cpu"))
+    assert plan.queries_to.tolist() == [0, 10, 13, 15]
+    assert plan.keys_to.tolist() == [0, 10, 23, 35]
+    assert (plan.queries, plan.longest_queries, plan.longest_keys) == (15, 10, 13)
+    assert plan.keys.tolist() == [*range(10), *range(13), *range(10), 13, 14]
+    assert plan.places is None
+    read = plan_varlen(pack, True, torch.device("cpu"))
+    assert read.queries_to.tolist() == [0, 1, 2]
+    assert read.keys_to.tolist() == [0, 13, 25]
+    assert read.keys.tolist() == [*range(13), *range(10), 13, 14]
+    assert read.places is None
+
+
+def test_tokens_read_apart_are_one_sequence_and_nothing_shared_is_not_gathered():
+    pack = PackCollator()(steps(traces=1))["pack"]
+    first, last = pack.kept[[0, -1]].tolist()
+    assert len(pack.kept) < last - first + 1
+    read = plan_varlen(pack, True, torch.device("cpu"))
+    assert read.queries_to.tolist() == [0, last - first + 1]
+    assert read.places.tolist() == (pack.kept - first).tolist()
+    assert plan_varlen(pack, False, torch.device("cpu")).keys is None
+
+
+def test_the_kernel_is_taken_where_there_is_one(make_model, make_preset, kernel):
+    model = make_model()
+    decided = decide(model, make_preset)
+    assert decided.pruned
+    assert decided.reason.endswith("; attention goes through PyTorch's variable-length kernel.")
+    assert model.config._attn_implementation == VARLEN
+    assert kernel
+
+
+def test_a_kernel_that_fails_leaves_packs_to_segments(make_model, make_preset, kernel, monkeypatch):
+    def fail(*args, **options):
+        raise RuntimeError("no kernel image is available\nmore")
+
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", fail)
+    model = make_model()
+    decided = decide(model, make_preset)
+    assert decided.pruned
+    assert "segment by segment" in decided.reason
+    assert decided.reason.endswith("it fails (RuntimeError: no kernel image is available).")
+    assert model.config._attn_implementation == NAME
+
+
+@pytest.mark.parametrize("autocast", ["no", "bf16"])
+def test_a_kernel_that_is_silently_wrong_leaves_packs_to_segments(
+    make_model, make_preset, kernel, monkeypatch, autocast
+):
+    """Lined up at their beginnings instead of their ends, as flash attention did before 2.1."""
+
+    def wrong(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, **options):
+        starts = zip(ranges(cu_seq_q), ranges(cu_seq_k), strict=True)
+        seen = torch.cat([torch.arange(begin, begin + last - first) for (first, last), (begin, _) in starts])
+        return varlen_attn(query, key[seen], value[seen], cu_seq_q, cu_seq_q, max_q, max_q, **options)
+
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", wrong)
+    decided = decide(make_model(), make_preset, autocast=autocast)
+    assert decided.packed
+    assert "by PyTorch's variable-length kernel it gives other scores than padded" in decided.reason
+
+
+def test_under_autocast_the_kernel_gets_what_autocast_computes_in(make_model, make_preset, kernel):
+    decided = decide(make_model(), make_preset, autocast="bf16")
+    assert "through PyTorch's variable-length kernel" in decided.reason
+    assert {query.dtype for query in kernel} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "what"),
+    [
+        ("llama", {}, "float32"),
+        ("llama", {"attention_dropout": 0.1}, "dropout"),
+        ("gemma2", {}, "soft-capping"),
+        ("llama", {"head_dim": 12}, "heads of 12"),
+        ("llama", {"head_dim": 264}, "heads of 264"),
+    ],
+)
+def test_what_the_kernel_lacks_is_left_to_segments(make_model, make_preset, kernel, monkeypatch, family, values, what):
+    if what == "float32":
+        monkeypatch.setattr(varlen, "FORMATS", {torch.bfloat16})
+    decided = decide(make_model(family, **values), make_preset)
+    assert decided.packed
+    assert f"the variable-length kernel takes no {what})" in decided.reason
+    assert not kernel
