@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -84,6 +85,8 @@ def load_model(
     fit_vocabulary(model, tokenizer, preset)
     getattr(model, head).to(torch.float32)
     model.config.use_cache = False
+    if preset.disable_dropout:
+        disable_dropout(model)
     install_reader(model)
     trained = add_adapter(model, preset) if preset.adapter else model
     counts = [(weight.numel(), weight.requires_grad) for weight in trained.parameters()]
@@ -94,6 +97,19 @@ def set_padding(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) ->
     """Let the config (and a text model's inside it) name the tokenizer's padding token, which pooling relies on."""
     for part in (config, config.get_text_config()):
         part.pad_token_id = tokenizer.pad_token_id
+
+
+def disable_dropout(model: nn.Module) -> None:
+    """Set every dropout of a model to zero: modules of it, and the rates that attention layers keep as numbers.
+
+    The config, which is saved with the model, keeps what it says.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if "dropout" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
 
 
 def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, preset: Preset) -> None:

@@ -312,6 +312,9 @@ class Preset(BaseModel):
         "A file of rows to leave out of training and evaluation: JSON lines with `dataset` (0 is the first of "
         "`datasets`; `test_datasets` count on) and `row`, as `rm-workbench runs rows --out` writes them."
     )
+    disable_dropout: Flag = _ours(
+        "Train without the dropout that the model's config asks for, as TRL does. `lora_dropout` is not meant.", True
+    )
     micro_batch_tokens: Positive | None = _ours(
         "Tokens a device takes at once. The rows of a step (`micro_batch_size` x `gradient_accumulation_steps` x "
         "processes) stay the same, and so does its loss; they go through the model in as many batches as that takes.",

@@ -57,6 +57,20 @@ def test_bf16_weights_leave_the_head_in_fp32(tmp_path, make_model, make_preset, 
     assert (model.model.norm.weight.dtype, model.score.weight.dtype) == (torch.bfloat16, torch.float32)
 
 
+@pytest.mark.parametrize("family", ["llama", "bert"])
+@pytest.mark.parametrize("disabled", [True, False])
+def test_a_model_trains_without_dropout_unless_it_is_asked_for(
+    tmp_path, make_model, make_preset, tokenizer, family, disabled
+):
+    rates = {"llama": {"attention_dropout": 0.5}, "bert": {"hidden_dropout_prob": 0.5}}[family]
+    make_model(family, "steps", **(rates | {"classifier_dropout": 0.0})).save_pretrained(tmp_path)
+    preset = make_preset("steps", disable_dropout=disabled)
+    model = load_model(preset, tmp_path, tokenizer, FP32).model.train()
+    batch = BATCHES["steps"]
+    given = {name: batch[name] for name in ("input_ids", "attention_mask", "read")}
+    assert torch.equal(model(**given), model(**given)) == disabled
+
+
 @pytest.mark.parametrize("kind", ["pair", "steps"])
 @pytest.mark.parametrize("bf16", [False, "full"])
 def test_lora_trains_and_saves_the_head(tmp_path, make_model, make_preset, tokenizer, kind, bf16):
