@@ -12,6 +12,7 @@ from engine.runs.error import RunError
 from engine.runs.index import known_run_folders
 from engine.runs.manifest import read_manifest
 from engine.runs.row_history import ROWS_FILE, RowRecord, read_row_history
+from engine.words import short_number
 from workbench.row_listing import Order
 from workbench.row_table import RowTable
 
@@ -110,7 +111,7 @@ def _worse(one: RowValue, other: RowValue) -> bool:
 
 def value_words(value: RowValue) -> Iterator[tuple[str, str]]:
     """A row's values as (name, number), for the screen."""
-    yield "loss", f"{value.loss:.3g}"
+    yield "loss", short_number(value.loss)
     yield "margin", f"{value.margin:+.3g}"
     if value.right:
         yield "P(right)", " ".join(f"{p:.2f}".removeprefix("0") for p in value.right[:12])

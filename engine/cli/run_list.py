@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.watch import number
 from engine.runs.error import RunError
 from engine.runs.find import find_run
 from engine.runs.folder import RunFolder
 from engine.runs.state import State
 from engine.runs.summary import RunSummary, list_runs
 from engine.visible import visible
+from engine.words import fraction, short_number
 
 _STYLES = {
     State.FINISHED: "green",
@@ -111,9 +111,9 @@ def _cells(summary: RunSummary, draw: bool, tagged: bool) -> list[Text]:
         Text(visible(summary.preset)),
         *([Text(visible(" ".join(summary.tags)))] if tagged else []),
         Text(steps),
-        Text(number(summary.loss)),
-        Text(number(summary.accuracy)),
-        Text(number(summary.eval_accuracy)),
+        Text(short_number(summary.loss)),
+        Text(fraction(summary.accuracy)),
+        Text(fraction(summary.eval_accuracy)),
         Text(_spark(summary.series) if draw else ""),
         Text(time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)) if summary.created else "-"),
     ]

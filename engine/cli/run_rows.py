@@ -9,12 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.run_list import listing_console
-from engine.cli.watch import number
 from engine.runs.error import RunError
 from engine.runs.find import find_run
 from engine.runs.hard_rows import RANKINGS, HardRow, judged_rows, ranked, row_object, write_rows
 from engine.runs.row_history import read_row_history
-from engine.words import counted
+from engine.words import counted, fraction, short_number
 
 SHOWN = 20
 
@@ -69,17 +68,17 @@ def _print(shown: list[HardRow], which: str, found: int) -> None:
     for row in shown:
         item = f".{row.id.item}" if row.id.item else ""
         step = f" step {row.step}" if row.step is not None else ""
-        given = f"{number(row.confidence)}{step}" if row.confidence is not None else "–"
+        given = f"{fraction(row.confidence)}{step}" if row.confidence is not None else "–"
         table.add_row(
             str(row.id.dataset),
             f"{row.id.row}{item}",
             str(len(row.record.steps)),
-            number(row.mean_margin),
-            number(row.variability),
+            short_number(row.mean_margin),
+            short_number(row.variability),
             str(row.forgotten),
-            number(row.mean_loss),
+            short_number(row.mean_loss),
             given,
-            " ".join(number(margin) for margin in row.record.visit_margins[-8:]),
+            " ".join(short_number(margin) for margin in row.record.visit_margins[-8:]),
         )
     if shown:
         console.print(table)

@@ -14,7 +14,7 @@ from engine.cli.run_notes import add_note_parsers
 from engine.cli.run_report import add_report_parser
 from engine.cli.run_rows import add_rows_parser
 from engine.cli.turn import add_turn_arguments, turn_of
-from engine.cli.watch import number, watch_run
+from engine.cli.watch import watch_run
 from engine.runs.compare import Comparison, compare
 from engine.runs.error import RunError
 from engine.runs.find import find_run
@@ -25,6 +25,7 @@ from engine.runs.state import run_state, run_status
 from engine.runs.stop import PATIENCE, clean_up, kill, stop, wait_until_over
 from engine.runs.summary import list_runs
 from engine.visible import visible
+from engine.words import short_number
 
 
 def add_runs_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -224,7 +225,7 @@ def _comparison_table(comparison: Comparison) -> Table:
 
 
 def _result(name: str, value: float | None) -> str:
-    return str(int(value)) if name == "step" and value is not None else number(value)
+    return str(int(value)) if name == "step" and value is not None else short_number(value)
 
 
 def _value(entry: Any) -> str:

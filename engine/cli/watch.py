@@ -20,7 +20,7 @@ from engine.runs.follow import follow
 from engine.runs.state import State, Status, run_status
 from engine.runs.stop import PATIENCE, kill, stop
 from engine.visible import visible
-from engine.words import counted
+from engine.words import counted, fraction, short_number
 
 SHOWN = ("loss", "accuracy", "balanced_accuracy", "margin", "learning_rate")
 """The training metrics that a line has room for."""
@@ -249,16 +249,8 @@ def _start_text(start: Start) -> str:
 
 def _numbers(values: dict[str, float | None], prefix: str = "") -> str:
     names = [name for name in SHOWN if prefix + name in values]
-    return "  ".join(f"{name.replace('_', ' ')} {number(values[prefix + name])}" for name in names)
-
-
-def number(value: float | None) -> str:
-    """A metric as a person reads it: three decimals, or the exponent where it is tiny or huge; `-` without one."""
-    if value is None:
-        return "-"
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.3f}"
-    return f"{value:.2e}"
+    written = ((name, (fraction if "accuracy" in name else short_number)(values[prefix + name])) for name in names)
+    return "  ".join(f"{name.replace('_', ' ')} {number}" for name, number in written)
 
 
 def _bar(step: int, steps: int | None) -> str:
@@ -281,8 +273,8 @@ def _conclude(run: RunFolder, status: Status, values: dict[str, float | None], c
     rows = []
     if status.state is State.FINISHED:
         if "eval_accuracy" in values:
-            rows.append(("held-out accuracy", number(values["eval_accuracy"])))
-        rows += [(label, number(values[name])) for name, label in BASELINES.items() if name in values]
+            rows.append(("held-out accuracy", fraction(values["eval_accuracy"])))
+        rows += [(label, fraction(values[name])) for name, label in BASELINES.items() if name in values]
         if run.model.is_dir():
             rows.append(("model", str(run.model)))
     elif not good:

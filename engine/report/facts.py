@@ -6,6 +6,7 @@ from statistics import fmean
 from engine.inspector.messages import RowView
 from engine.report.story import PLACEHOLDER, Points, Story
 from engine.runs.hard_rows import HardRow
+from engine.words import short_number
 
 RANKING_TITLES = {"worst": "Worst", "mislabelled": "Perhaps mislabelled", "forgotten": "Most forgotten"}
 FIRST = ("loss", "accuracy", "margin", "balanced_accuracy", "f1_error", "chosen_reward", "rejected_reward", "grad_norm")
@@ -120,11 +121,7 @@ def value_text(value: object) -> str:
 
 def number(value: float | None) -> str:
     """A metric in four digits or so; "" where there is none."""
-    if value is None:
-        return ""
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:.3e}" if not 1e-3 <= abs(value) < 1e7 else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.1f}"
+    return "" if value is None else short_number(value)
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,5 @@
 import math
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +8,6 @@ from workbench.widgets.ticks import (
     log_ticks,
     nice_ticks,
     short_duration,
-    short_number,
     tick_labels,
     time_ticks,
 )
@@ -37,27 +35,6 @@ def test_ticks_of_a_logarithm_are_powers_of_ten_over_a_long_range():
 def test_ticks_of_time_are_those_of_a_clock():
     assert [clock_label(tick) for tick in time_ticks(0, 700, 6)] == ["0s", "2m", "4m", "6m", "8m", "10m"]
     assert [clock_label(tick) for tick in time_ticks(0, 8000, 4)] == ["0s", "1h", "2h"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.42313, "0.4231"),
-        (12.345, "12.35"),
-        (-1.5, "-1.500"),
-        (81_234, "81.2k"),
-        (-81_234, "-81.2k"),
-        (1.5e6, "1.5M"),
-        (2e-5, "2e-5"),
-        (0, "0"),
-        (64.0, "64"),
-        (None, "–"),
-        (math.nan, "NaN"),
-        (-math.inf, "-∞"),
-    ],
-)
-def test_numbers_are_short(value, text):
-    assert short_number(value) == text
 
 
 def test_durations():

@@ -18,13 +18,13 @@ from engine.error import EngineError
 from engine.runs.hard_rows import RANKINGS, HardRow, Ranking, judged_rows, ranked, write_rows
 from engine.runs.row_history import read_row_history
 from engine.sample import Split
+from engine.words import fraction, short_number
 from workbench.run_rows import leave_out, open_preset_of, show_run_rows, with_left_out
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.screens.dialog import AskText, needs_a_name
 from workbench.widgets.row_map import RowMap
 from workbench.widgets.tab_bar import TabBar
-from workbench.widgets.ticks import short_number
 
 LISTED = 500
 """Rows that the list shows; the ranking, the map and what is written have all of them."""
@@ -172,7 +172,7 @@ class HardRowsScreen(WorkbenchScreen):
     def _line(self, row: HardRow) -> Content:
         place = f"{row.id.dataset}:{row.id.row}" + (f".{row.id.item}" if row.id.item else "")
         right = row.record.right[-_VISITS:]
-        given = "–" if row.confidence is None else f"{row.confidence:.3f}"
+        given = fraction(row.confidence)
         return Content.assemble(
             ("◆ " if _key(row) in self._marked else "  ", "bold $warning"),
             (f"{place:<12}", "bold"),

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.words import fraction, short_number
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 
@@ -269,8 +270,8 @@ def run_line(run: "RunSummary", width: int) -> Content:
     if run.state.value in {"failed", "crashed"}:
         style = "$text-error"
     accuracy = run.eval_accuracy if run.eval_accuracy is not None else run.accuracy
-    numbers = [f"loss {run.loss:.3f}"] if run.loss is not None else []
-    numbers += [f"acc {accuracy:.3f}"] if accuracy is not None else []
+    numbers = [f"loss {short_number(run.loss)}"] if run.loss is not None else []
+    numbers += [f"acc {fraction(accuracy)}"] if accuracy is not None else []
     if run.live and run.step is not None and run.total_steps:
         numbers.append(f"{run.step}/{run.total_steps}")
     return Content.assemble(

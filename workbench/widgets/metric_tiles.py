@@ -10,10 +10,10 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from engine.words import short_number
 from workbench.run_history import RunHistory
 from workbench.widgets.series import Series
 from workbench.widgets.spark import spark
-from workbench.widgets.ticks import short_number
 
 _TILE = 26
 _VALUE = 7

@@ -1,7 +1,8 @@
 """A chart's title row, with the values at the crosshair, and its x axis."""
 
+from engine.words import short_number
 from workbench.widgets.plot import COLOURS, Curve, Frame, Plot, window_length
-from workbench.widgets.ticks import clock_label, nice_ticks, short_duration, short_number, tick_labels, time_ticks
+from workbench.widgets.ticks import clock_label, nice_ticks, short_duration, tick_labels, time_ticks
 
 _Legend = tuple[list[tuple[str, str]], ...]
 _SIGN = 4

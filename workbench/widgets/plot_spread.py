@@ -7,10 +7,11 @@ of its values lie there. The role of a cell is `mix-ABCD`: strengths of first an
 from itertools import groupby
 
 from engine.events.schema import Histogram
+from engine.words import short_number
 from workbench.widgets.plot import Frame, Plot
 from workbench.widgets.plot_axes import axis_value, x_axis
 from workbench.widgets.spread import Spread, mean_of, shares
-from workbench.widgets.ticks import nice_ticks, short_number, tick_labels
+from workbench.widgets.ticks import nice_ticks, tick_labels
 
 STRENGTHS = 7
 """The strongest a colour gets; 0 is not there at all."""

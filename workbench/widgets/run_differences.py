@@ -3,9 +3,9 @@
 from textual.content import Content
 
 from engine.runs.compare import Comparison
+from engine.words import short_number
 from workbench.screen_text import cut
 from workbench.widgets.run_list import CURVE_COLOURS
-from workbench.widgets.ticks import short_number
 
 
 def differences(found: Comparison) -> Content:

@@ -15,10 +15,10 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.runs.summary import RunSummary
+from engine.words import fraction, short_number
 from workbench.screen_text import cut
 from workbench.widgets.spark import spark_of
 from workbench.widgets.state_line import mark_of
-from workbench.widgets.ticks import short_number
 
 CURVE_COLOURS = ("$primary", "$warning", "$success", "$error", "$secondary", "$foreground")
 """The colours of a chart's curves, in their order (widgets/chart.py): a marked run has its curve's."""
@@ -212,8 +212,8 @@ class RunList(Vertical):
             (cut(_tags(run), columns.tags), "$secondary"),
             f"{steps:>9}",
             f"{short_number(run.loss):>7}",
-            f"{_fraction(run.accuracy):>6}",
-            (f"{_fraction(run.eval_accuracy):>6}", "bold"),
+            f"{fraction(run.accuracy):>6}",
+            (f"{fraction(run.eval_accuracy):>6}", "bold"),
             (f"  {spark_of(_fitted(run.series, columns.spark)):<{columns.spark}}", "$primary 80%"),
             (f"  {age(self._now - run.created):>4}", "$quiet"),
         )
@@ -275,10 +275,6 @@ def _count(steps: int) -> str:
 
 def _id(key: str) -> str:
     return "run-" + key.encode().hex()
-
-
-def _fraction(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _fitted(values: Sequence[float], width: int) -> list[float]:

@@ -3,9 +3,10 @@
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.words import short_number
 from workbench.run_history import RunHistory
 from workbench.screen_text import visible
-from workbench.widgets.ticks import short_duration, short_number
+from workbench.widgets.ticks import short_duration
 
 MARKS = {
     "finished": ("✓", "$success"),

@@ -1,6 +1,8 @@
-"""Round numbers along an axis, and numbers as a person reads them."""
+"""Round numbers along an axis, durations and the labels of a time axis."""
 
 import math
+
+from engine.words import scientific, short_number
 
 
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
@@ -58,35 +60,11 @@ def tick_labels(ticks: list[float]) -> list[str]:
     if largest >= 1e6:
         return [short_number(tick) for tick in ticks]
     if 0 < largest < 1e-2:
-        return [_scientific(tick, 4) if tick else "0" for tick in ticks]
+        return [scientific(tick, 4) if tick else "0" for tick in ticks]
     if largest >= 10_000:
         return [f"{tick / 1000:g}k" if tick else "0" for tick in ticks]
     decimals = max(_decimals(tick) for tick in ticks)
     return [f"{tick:,.{decimals}f}" if tick else "0" for tick in ticks]
-
-
-def short_number(value: float | None, digits: int = 4) -> str:
-    """A number in at most about seven characters: 0.4231, 12.35, 8,120, 81.2k, 1.5M, 2e-5; "–" for None."""
-    if value is None:
-        return "–"
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    size = abs(value)
-    if size == 0:
-        return "0"
-    if size < 1e-3:
-        return _scientific(value, 1) if size >= 1e-99 else "0"
-    for bound, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if size >= bound:
-            scaled = size / (1e3 if suffix == "k" else bound)
-            sign = "-" if value < 0 else ""
-            return _scientific(value, 1) if scaled >= 1e4 else sign + f"{scaled:.3g}" + suffix
-    if value == int(value) and size >= 1:
-        return f"{int(value):,}"
-    whole = len(str(int(size)))
-    return f"{value:,.{max(0, digits - (whole if size >= 1 else 0))}f}"
 
 
 def short_duration(seconds: float) -> str:
@@ -111,12 +89,6 @@ def clock_label(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h" + (f"{whole % 3600 // 60:02}" if whole % 3600 >= 60 else "")
     return f"{whole // 86400}d" + (f"{whole % 86400 // 3600}h" if whole % 86400 >= 3600 else "")
-
-
-def _scientific(value: float, digits: int) -> str:
-    """With at most so many digits after the first: 1.2e-5, 3e7."""
-    number, _, power = f"{value:.{digits}e}".partition("e")
-    return f"{number.rstrip('0').rstrip('.') if digits else number}e{int(power)}"
 
 
 def _decimals(tick: float) -> int:

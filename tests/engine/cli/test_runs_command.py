@@ -96,7 +96,7 @@ def test_the_list_has_a_line_a_run(started, capfd):
         header, living, first = capfd.readouterr().out.splitlines()
         assert header.split()[:3] == ["run", "state", "preset"]
         assert re.match(r"living +training +tiny +\d+/2000 +0\.\d{3}", living)
-        assert re.match(r"first +finished +tiny +2/2 +0\.250 +0\.875 +0\.875", first)
+        assert re.match(r"first +finished +tiny +2/2 +0\.2500 +0\.875 +0\.875", first)
 
 
 def test_the_list_as_json(capfd):
@@ -206,8 +206,8 @@ def test_compare_shows_results_and_what_differs_in_the_presets(capfd):
     ended("two", loss=0.25, accuracy=0.75, overrides=["learning_rate=0.001", "datasets.0.split=train"])
     assert main(["runs", "compare", "one", "two"]) == 0
     out = capfd.readouterr().out
-    assert re.search(r"^loss +0\.500 +0\.250", out, re.MULTILINE)
-    assert re.search(r"^eval_best +0\.625 +0\.875", out, re.MULTILINE)
+    assert re.search(r"^loss +0\.5000 +0\.2500", out, re.MULTILINE)
+    assert re.search(r"^eval_best +0\.6250 +0\.8750", out, re.MULTILINE)
     assert re.search(r"^learning_rate +2e-05 +0\.001", out, re.MULTILINE)
     assert re.search(r"^datasets\.0\.split +null +train", out, re.MULTILINE)
     assert "sequence_len" not in out
