@@ -1,7 +1,7 @@
 """From rows to encodings: the one way by which the preview, the checks and the trainer get token ids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transformers import PreTrainedTokenizerBase
 
@@ -9,6 +9,7 @@ from engine.encode.encoding import EncodedRow
 from engine.encode.limits import Limits
 from engine.encode.pairs import PairPlan, plan_pair
 from engine.encode.pooling import Pooling
+from engine.encode.prompt import prompt_number
 from engine.encode.setup import Setup, look_at
 from engine.encode.steps import StepsPlan, StepsRules, plan_steps
 from engine.encode.tokens import Texts
@@ -89,6 +90,7 @@ def encode_batch(encoder: Encoder, rows: Sequence[tuple[SampleId, Row]]) -> list
     """
     texts = Texts()
     plans: list[EncodedRow | PairPlan | StepsPlan] = []
+    prompts: dict[SampleId, int] = {}
     for where, row in rows:
         converted = encoder.format.convert(row)
         if converted.refusal:
@@ -98,13 +100,17 @@ def encode_batch(encoder: Encoder, rows: Sequence[tuple[SampleId, Row]]) -> list
         for item, sample in enumerate(converted.samples):
             place = SampleId(where.dataset, where.row, item)
             findings = list(converted.findings)
+            prompts[place] = prompt_number(sample)
             if isinstance(sample, Pair):
                 like_axolotl = encoder.format.name == "bradley_terry.chat_template"
                 plans.append(plan_pair(encoder.setup, place, sample, findings, texts, compare_splice=like_axolotl))
             else:
                 plans.append(plan_steps(encoder.setup, place, sample, findings, texts, rules=encoder.steps))
     ids = texts.tokenise(encoder.tokenizer)
-    return [plan if isinstance(plan, EncodedRow) else plan.finish(encoder.limits, ids) for plan in plans]
+    return [
+        plan if isinstance(plan, EncodedRow) else replace(plan.finish(encoder.limits, ids), prompt=prompts[plan.where])
+        for plan in plans
+    ]
 
 
 def _own_templates(tokenizer: PreTrainedTokenizerBase) -> tuple[str | None, str | None]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.encode.prompt import NO_PROMPT
 from engine.finding import Finding, Refusal
 from engine.sample import SampleId
 
@@ -78,7 +79,8 @@ class EncodedRow:
     """The outcome for one sample: an encoding, or the refusal that keeps it out of training; findings either way.
 
     An over-long pair that is dropped has both: the encoding that was too long, and the refusal. `extent` is None for
-    a sample that no `sequence_len` would bring to training, and for one that comes back from the disk.
+    a sample that no `sequence_len` would bring to training, and for one that comes back from the disk. `prompt` is the
+    number of its prompt (engine/encode/prompt.py).
     """
 
     id: SampleId
@@ -86,6 +88,7 @@ class EncodedRow:
     refusal: Refusal | None
     findings: tuple[Finding, ...] = ()
     extent: Extent | None = None
+    prompt: int = NO_PROMPT
 
     @property
     def kept(self) -> bool:

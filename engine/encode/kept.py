@@ -23,6 +23,7 @@ _IDS, _COUNTS, _NUMBERS = "i", "q", "d"
 
 COLUMNS: Mapping[str, str] = {
     "places": _COUNTS,
+    "prompts": _COUNTS,
     "facts": _COUNTS,
     "margins": _NUMBERS,
     "first": _IDS,
@@ -34,9 +35,9 @@ COLUMNS: Mapping[str, str] = {
 }
 """What kept rows consist of, each with the type of its numbers (of `array`, and of numpy).
 
-`places` are data set, row and item of each row; `facts` the other whole numbers of its encoding; `margins` NaN where
-there is none; `first` the ids of the chosen side or of the steps, `second` those of the rejected side, `labels` those
-of steps, each laid end to end and with the ends of the rows.
+`places` are data set, row and item of each row; `prompts` the numbers of their prompts; `facts` the other whole numbers
+of its encoding; `margins` NaN where there is none; `first` the ids of the chosen side or of the steps, `second` those
+of the rejected side, `labels` those of steps, each laid end to end and with the ends of the rows.
 """
 
 
@@ -64,6 +65,7 @@ class KeptRows(Sequence[EncodedRow]):
             case None:
                 raise ValueError(f"{row.id} has no encoding, so it cannot have been kept")
         columns["places"].extend((row.id.dataset, row.id.row, row.id.item))
+        columns["prompts"].append(row.prompt)
 
     def columns(self) -> dict[str, Column]:
         """What the rows consist of, see COLUMNS: their own memory, so add no row while it is held."""
@@ -86,9 +88,8 @@ class KeptRows(Sequence[EncodedRow]):
         if len(self._columns["labels_ends"]):
             labels = [int(label) if label in _WHOLE else label for label in self._list("labels", index)]
             cut, labels_cut = self._facts(index, 2)
-            return EncodedRow(
-                self._place(index), StepsEncoding(self._list("first", index), labels, cut, labels_cut), None
-            )
+            steps = StepsEncoding(self._list("first", index), labels, cut, labels_cut)
+            return EncodedRow(self._place(index), steps, None, prompt=int(self._columns["prompts"][index]))
         chosen_pooled, rejected_pooled, shared_prefix, chosen_cut, rejected_cut = self._facts(index, 5)
         margin = float(self._columns["margins"][index])
         pair = PairEncoding(
@@ -101,12 +102,17 @@ class KeptRows(Sequence[EncodedRow]):
             chosen_cut,
             rejected_cut,
         )
-        return EncodedRow(self._place(index), pair, None)
+        return EncodedRow(self._place(index), pair, None, prompt=int(self._columns["prompts"][index]))
 
     @property
     def ids(self) -> Sequence[SampleId]:
         """Where each kept row comes from."""
         return [self._place(index) for index in range(len(self))]
+
+    @property
+    def prompts(self) -> npt.NDArray[np.int64]:
+        """The number of each row's prompt (engine/encode/prompt.py), (rows,)."""
+        return _array(self._columns["prompts"], _COUNTS)
 
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens of each kept row: both sides of a pair, the sequence of a steps sample. Shape (rows,)."""
@@ -145,6 +151,16 @@ class KeptRows(Sequence[EncodedRow]):
     def _lengths(self, name: str) -> npt.NDArray[np.int64]:
         ends = _array(self._columns[name], _COUNTS)
         return np.diff(ends, prepend=0)
+
+
+def kept_rows(rows: Sequence[EncodedRow]) -> KeptRows:
+    """The rows as kept rows: themselves where they are, else laid out anew."""
+    if isinstance(rows, KeptRows):
+        return rows
+    laid_out = KeptRows()
+    for row in rows:
+        laid_out.append(row)
+    return laid_out
 
 
 def _array(values: Any, code: str) -> Column:

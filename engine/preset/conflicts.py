@@ -53,6 +53,11 @@ def conflicts(preset: "Preset") -> list[Conflict]:
         "`halve_micro_batch_on_oom` halves `micro_batch_tokens`: say where it begins",
     )
     refuse(
+        preset.shuffle_by == "prompt" and not preset.shuffle_merged_datasets,
+        "shuffle_by shuffle_merged_datasets",
+        "`shuffle_by: prompt` shuffles, and `shuffle_merged_datasets: false` keeps rows as they are: keep one",
+    )
+    refuse(
         preset.warmup_steps and preset.warmup_ratio,
         "warmup_steps warmup_ratio",
         "`warmup_steps` and `warmup_ratio` say the same thing: keep one",

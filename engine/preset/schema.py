@@ -47,6 +47,7 @@ from engine.preset.vocabulary import CHAT_TEMPLATES, FALLBACK, FILE_TYPES, FORMA
 
 ModelKind = Literal["pair", "steps"]
 ExcessLength = Literal["drop", "truncate", "truncate_prompt", "raise"]
+ShuffleBy = Literal["row", "prompt"]
 
 PAIR_MODEL = "AutoModelForSequenceClassification"
 STEPS_MODEL = "AutoModelForTokenClassification"
@@ -311,6 +312,11 @@ class Preset(BaseModel):
     leave_out: Text | None = _ours(
         "A file of rows to leave out of training and evaluation: JSON lines with `dataset` (0 is the first of "
         "`datasets`; `test_datasets` count on) and `row`, as `rm-workbench runs rows --out` writes them."
+    )
+    shuffle_by: Annotated[ShuffleBy, *choice(ShuffleBy).__metadata__] = _ours(
+        "What an epoch shuffles: each `row`; or each `prompt`, whose rows stay together, so that its tokens are "
+        "computed once for those of a batch. Worth it where a prompt has several rows.",
+        "row",
     )
     disable_dropout: Flag = _ours(
         "Train without the dropout that the model's config asks for, as TRL does. `lora_dropout` is not meant.", True

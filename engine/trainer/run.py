@@ -180,6 +180,7 @@ def build_trainer(
         eval_rows=eval_rows,
         objective=objective,
         order_seed=preset.seed if preset.shuffle_merged_datasets else None,
+        shuffle_by=preset.shuffle_by,
         tokenizer=tokenizer,
         callbacks=[*stopping, *callbacks],
         observe=observe,

@@ -14,10 +14,12 @@ from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, Trai
 from transformers.trainer_utils import EvalLoopOutput
 
 from engine.batch.budget import TokenBudget
+from engine.batch.pack import PackCollator
 from engine.batch.pad import Batch, items_of
-from engine.batch.schedule import Schedule, Share, SlottedRow, SlottedRows
+from engine.batch.schedule import Schedule, Share, SlottedRow, SlottedRows, schedule_of
 from engine.encode.encoding import EncodedRow
 from engine.objective.choose import Objective
+from engine.preset.schema import ShuffleBy
 from engine.runs.row_history import Split
 from engine.sample import SampleId
 from engine.trainer.error import NotFiniteError
@@ -48,10 +50,10 @@ class RewardTrainer(Trainer):
 
     The loss of an optimizer step is the mean over the items of its global batch (pairs, or judged steps), however they
     are divided over micro-batches and processes. A loss or a gradient that is not finite raises NotFiniteError with the
-    rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs; None leaves the rows in
-    their order. `subsets` names the subset of evaluation rows that have metrics of their own; `baselines` join those of
-    an evaluation. With a `budget`, the rows of a step (`per_device_train_batch_size` of each process) are cut into
-    micro-batches by tokens.
+    rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs, by rows or by prompts;
+    None leaves the rows in their order. `subsets` names the subset of evaluation rows that have metrics of their own;
+    `baselines` join those of an evaluation. With a `budget`, the rows of a step (`per_device_train_batch_size` of each
+    process) are cut into micro-batches by tokens.
     """
 
     loss_is_scaled_for_ga = True
@@ -68,6 +70,7 @@ class RewardTrainer(Trainer):
         eval_collate: Collate | None = None,
         objective: Objective,
         order_seed: int | None,
+        shuffle_by: ShuffleBy = "row",
         tokenizer: PreTrainedTokenizerBase | None = None,
         callbacks: Sequence[TrainerCallback] = (),
         observe: Observe = lambda split, results: None,
@@ -81,6 +84,7 @@ class RewardTrainer(Trainer):
         self._subsets = subsets or {}
         self._baselines = baselines or {}
         self._order_seed = order_seed
+        self._shuffle_by = shuffle_by
         self._eval_collate = eval_collate or collate
         super().__init__(
             model=model,
@@ -102,11 +106,20 @@ class RewardTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[SlottedRow]:
         """The training rows, shuffled by (seed, epoch), this process's share of them."""
-        return self._loader(self.train_dataset, self._train_batch_size, self._order_seed, self.data_collator)
+        schedule = schedule_of(
+            cast("SlottedRows", self.train_dataset).rows,
+            self._share(self._train_batch_size),
+            self._order_seed,
+            shuffle_by=self._shuffle_by,
+            packed=isinstance(self.data_collator, PackCollator),
+        )
+        return self._loader(self.train_dataset, schedule, self.data_collator)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[SlottedRow]:
         """The evaluation rows in source order, this process's share of them."""
-        return self._loader(eval_dataset or self.eval_dataset, self.args.eval_batch_size, None, self._eval_collate)
+        rows: Any = eval_dataset or self.eval_dataset
+        schedule = Schedule(len(rows), self._share(self.args.eval_batch_size), seed=None)
+        return self._loader(rows, schedule, self._eval_collate)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
@@ -271,15 +284,17 @@ class RewardTrainer(Trainer):
             scores: Tensor = model(input_ids=batch["input_ids"], read=batch["read"], **given)
         return scores
 
-    def _loader(self, rows: Any, micro: int, seed: int | None, collate: Any) -> DataLoader[SlottedRow]:
+    def _share(self, micro: int) -> Share:
         processes = self.accelerator.num_processes
-        share = Share(micro, self.args.gradient_accumulation_steps, processes, self.accelerator.process_index)
         if self._micro_batches.budget:
             # Every process sees the whole step: cutting it up takes the lengths of all of its rows.
-            share = Share(micro * processes)
+            return Share(micro * processes)
+        return Share(micro, self.args.gradient_accumulation_steps, processes, self.accelerator.process_index)
+
+    def _loader(self, rows: Any, schedule: Schedule, collate: Any) -> DataLoader[SlottedRow]:
         return ScheduledLoader(
             rows,
-            batch_sampler=Schedule(len(rows), share, seed),
+            batch_sampler=schedule,
             collate_fn=(lambda whole: {WHOLE: whole}) if self._micro_batches.budget else collate,
             pin_memory=self.args.dataloader_pin_memory,
         )
