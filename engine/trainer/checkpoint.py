@@ -29,6 +29,7 @@ class Origin:
     training_rows: str
     rows_a_step: int
     order_seed: int | None
+    shuffle_by: str
 
 
 def origin_of(preset: Preset, digest: str, processes: int) -> Origin:
@@ -42,6 +43,7 @@ def origin_of(preset: Preset, digest: str, processes: int) -> Origin:
         training_rows=digest,
         rows_a_step=preset.micro_batch_size * preset.gradient_accumulation_steps * processes,
         order_seed=preset.seed if preset.shuffle_merged_datasets else None,
+        shuffle_by=preset.shuffle_by,
     )
 
 
@@ -102,4 +104,5 @@ _WORDS = {
     "training_rows": "its training rows are others (digest {saved:.8}, here {now:.8})",
     "rows_a_step": "its optimizer steps have {saved} rows, this run's {now}",
     "order_seed": "its rows are shuffled by another seed ({saved}, here {now})",
+    "shuffle_by": "its epochs are shuffled by {saved}, this run's by {now}",
 }
