@@ -9,6 +9,7 @@ from math import ceil
 
 import numpy as np
 
+from engine.batch.pad import sequences_of, up_to_last_read
 from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import PairEncoding, StepsEncoding
 
@@ -16,8 +17,9 @@ from engine.encode.encoding import PairEncoding, StepsEncoding
 class Computed:
     """The positions that a model computes for some sequences: as a pack, or padded. Both grow by one row at a time.
 
-    A pack computes what sequences begin with alike once. Where that saves less than it costs (engine/batch/pack.py), it
-    is laid out twice after all: a pack may have a few tokens more than are counted here.
+    A pack computes what sequences begin with alike once, and nothing after the last token that is read. Where sharing
+    saves less than it costs (engine/batch/pack.py), a beginning is laid out twice after all: a pack may have a few
+    tokens more than are counted here.
     """
 
     def __init__(self, packed: bool) -> None:
@@ -29,7 +31,7 @@ class Computed:
 
     def add(self, row: SlottedRow) -> None:
         """Count a row in."""
-        for ids in sequences_of_row(row):
+        for ids in up_to_last_read(*sequences_of([row])) if self._packed else sequences_of_row(row):
             self._sequences += 1
             self._longest = max(self._longest, len(ids))
             if self._packed:

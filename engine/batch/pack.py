@@ -4,7 +4,8 @@ The sequences form a tree. Tokens that several of them begin with (the prompt of
 system message common to all) are one segment, and what follows them are its children. A causal model computes for a
 token what it would have computed in the sequence alone, as long as the token attends to its own segment up to itself
 and to all of the segments above, and its position counts from the sequence's beginning. That is exact, whatever the
-texts: segments are cut where token ids differ, and nowhere else.
+texts: segments are cut where token ids differ, and nowhere else. For the same reason a sequence ends in the pack with
+the last of its tokens that is read: what follows (steps after the last judged one) changes nothing.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.batch.pad import Batch, add_targets, counted_tokens, sequences_of
+from engine.batch.pad import Batch, add_targets, counted_tokens, sequences_of, up_to_last_read
 from engine.batch.schedule import SlottedRow
 
 WORTH_SHARING = 8
@@ -63,6 +64,7 @@ class PackCollator:
     def __call__(self, rows: Sequence[SlottedRow]) -> Batch:
         """The batch of these rows, all pairs or all steps."""
         sequences, read = sequences_of(rows)
+        sequences = up_to_last_read(sequences, read)
         tree = Tree(sequences)
         flat = torch.tensor([tree.place(sequence, position) for sequence, position in read], dtype=torch.long)
         kept, rank = torch.unique(flat, return_inverse=True)

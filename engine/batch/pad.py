@@ -87,6 +87,12 @@ def sequences_of(rows: Sequence[SlottedRow]) -> tuple[list[list[int]], list[tupl
     raise TypeError("a batch holds pairs or steps, all of one kind")
 
 
+def up_to_last_read(sequences: Sequence[list[int]], read: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The sequences, each cut after the last of its tokens that the head reads: all that a causal model needs."""
+    ends = {sequence: position + 1 for sequence, position in sorted(read)}
+    return [ids[: ends.get(i)] for i, ids in enumerate(sequences)]
+
+
 def counted_tokens(rows: Sequence[SlottedRow]) -> int:
     """The tokens of the rows' sequences, fillers left out."""
     return sum(len(ids) for row in rows if not row.filler for ids in sequences_of([row])[0])

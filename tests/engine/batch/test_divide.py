@@ -22,7 +22,8 @@ def rows(count, seed=0, prompts=4):
     made = []
     for i in range(count):
         stem = rng.choice(stems)
-        pair = PairEncoding(stem + draw(1, 30), stem + draw(1, 30), 0, 0, len(stem))
+        chosen, rejected = stem + draw(1, 30), stem + draw(1, 30)
+        pair = PairEncoding(chosen, rejected, len(chosen) - 1, len(rejected) - 1, len(stem))
         made.append(SlottedRow(EncodedRow(SampleId(0, i), pair, None), False))
     return made
 
@@ -64,7 +65,7 @@ def test_counted_is_what_a_pack_computes():
 
 def test_rows_of_one_prompt_come_together():
     stem, other = list(range(2, 42)), list(range(42, 82))
-    pairs = [PairEncoding([*prompt, 90 + i], [*prompt, 1], 0, 0, 0) for i in range(4) for prompt in (stem, other)]
+    pairs = [PairEncoding([*prompt, 90 + i], [*prompt, 1], 40, 40, 0) for i in range(4) for prompt in (stem, other)]
     slotted = [SlottedRow(EncodedRow(SampleId(0, i), pair, None), False) for i, pair in enumerate(pairs)]
     (parts,) = divide(slotted, 50, packed=True)
     assert [sorted(slot.row.id.row for slot in part) for part in parts] == [[0, 2, 4, 6], [1, 3, 5, 7]]

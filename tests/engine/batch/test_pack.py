@@ -94,3 +94,11 @@ def test_steps_keep_their_labels():
     batch = PackCollator()([row(s) for s in steps])
     assert batch["input_ids"][0, batch["read"]].tolist() == [2, 3, 5]
     torch.testing.assert_close(batch["labels"], torch.tensor([1, 0, 0.5]))
+
+
+def test_what_follows_the_last_token_read_is_not_computed():
+    steps = [StepsEncoding([1, 2, 3, 4, 5], [-100, 1, 0, -100, -100]), StepsEncoding([6, 7], [-100, 1])]
+    batch = PackCollator()([row(s) for s in steps])
+    assert batch["input_ids"].tolist() == [[1, 2, 3, 6, 7]]
+    assert batch["input_ids"][0, batch["read"]].tolist() == [2, 3, 7]
+    assert (batch["tokens"], batch["computed"]) == (7, 5)
