@@ -70,7 +70,8 @@ def steps(seed=0, traces=4):
             length = rng.randint(1, 6)
             ids += [rng.randrange(2, 40) for _ in range(length)]
             labels += [-100] * (length - 1) + [rng.randint(0, 1)]
-        encodings.append(StepsEncoding(ids, labels))
+        unjudged = [rng.randrange(2, 40) for _ in range(rng.randint(0, 5))]
+        encodings.append(StepsEncoding(ids + unjudged, labels + [-100] * len(unjudged)))
     return rows(encodings)
 
 
