@@ -80,12 +80,16 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
 
     tell(PhaseEvent("loading", f"loading {preset.base_model}"))
     set_seed(preset.seed)
+    if precision.device == "cuda":
+        # Each process has its own, and accelerate says so only once the model has been tried on it.
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     model_folder = locate_model(preset.base_model, loaded.path.parent, preset.revision_of_model)
     model = load_model(preset, model_folder, opened.tokenizer, precision)
     beyond = beyond_window(model.model, max(_longest(rows) for rows in (prepared.train, held_out) if rows))
     requested.check()
     os.environ.update(tracker_environment(preset, run_dir))
-    packing = choose_packing(model.model, preset, precision.device, opened.tokenizer.pad_token_id)
+    pad_id = opened.tokenizer.pad_token_id
+    packing = choose_packing(model.model, preset, precision.device, pad_id, precision.autocast)
     stopper = StopAtStepEnd(requested)
     report = Report(tell, RowLog(run_dir) if is_first_process() else None)
     trainer = build_trainer(
