@@ -2,25 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 from textual.worker import Worker
 
-from engine.inspector.messages import Description, Failure, PresetText, RowView, preview_object
+from engine.inspector.messages import Failure, PresetText, RowView, preview_object
 from engine.sample import Split
 from workbench.row_choices import ask_filter, ask_order, export_marked
 from workbench.row_lister import RowLister
 from workbench.row_listing import Listing, Order, RowFilter
-from workbench.row_marks import Marks
 from workbench.row_memory import forget_listing, recall_listing, remember_listing
+from workbench.row_opening import OpenedPreset, nothing_listed, open_rows
 from workbench.row_reader import RowReader
-from workbench.row_search import Found, Hit, Query, search_on
 from workbench.row_values import RunOfRows
 from workbench.row_window import FetchError
 from workbench.screen_text import visible
@@ -30,8 +29,8 @@ from workbench.session import RowSet, Selection, Session
 from workbench.widgets.row_list import RowList
 from workbench.widgets.row_walk import PATIENCE, RowWalk
 from workbench.widgets.sample_views import SampleViews
+from workbench.widgets.search_bar import SearchBar
 from workbench.widgets.source_line import SourceLine
-from workbench.widgets.text_input import TextInput
 from workbench.widgets.token_layout import View
 
 READ_AT_ONCE = 20_000
@@ -51,8 +50,6 @@ class InspectScreen(WorkbenchScreen):
         #source { height: 1; }
         RowList { display: none; }
         &.-list RowList { display: block; }
-        #search { display: none; height: 1; border: none; padding: 0 1; background: $surface-lighten-1; }
-        #search.-open { display: block; }
         &.-zoomed {
             TabBar, Footer, #source, RowHeader, RowList, TokenInspector { display: none; }
         }
@@ -91,7 +88,7 @@ class InspectScreen(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self._preset: PresetText | None = None
-        self._description: Description | None = None
+        self._opened: OpenedPreset | None = None
         self._chosen: Selection | None = None
 
     @property
@@ -103,13 +100,18 @@ class InspectScreen(WorkbenchScreen):
     def _walk(self) -> RowWalk:
         return self.query_one(RowWalk)
 
+    @property
+    def _search(self) -> SearchBar:
+        return self.query_one(SearchBar)
+
     # -- composition
 
     def compose_body(self) -> ComposeResult:
         """Source and views; the rows; what is searched for."""
         yield SourceLine(id="source")
-        yield RowWalk()
-        yield TextInput(placeholder="text, or #1234 for a token id", id="search", compact=True)
+        walk = RowWalk()
+        yield walk
+        yield SearchBar(walk)
 
     def on_mount(self) -> None:
         """Take up the views of last time, and follow the preset, the row in view and the rows sent here."""
@@ -153,7 +155,7 @@ class InspectScreen(WorkbenchScreen):
 
     def _on_row_set(self, row_set: RowSet | None) -> None:
         if self.is_current and self._walk.reader is not None and row_set is not self._walk.listing.row_set:
-            self._start(self._open(self.workbench.selection), "load")
+            self._start(partial(self._open, self.workbench.selection), "load")
 
     def _on_selection(self, selection: Selection) -> None:
         # Only what another screen chose is news; our own choice may still be on its way.
@@ -161,7 +163,7 @@ class InspectScreen(WorkbenchScreen):
             return
         self._chosen = selection
         if selection.split != self._walk.listing.split:
-            self._start(self._open(selection), "load")
+            self._start(partial(self._open, selection), "load")
         elif (place := self._walk.listing.place_of(selection.row)) is not None:
             self._walk.go(place)
 
@@ -182,11 +184,10 @@ class InspectScreen(WorkbenchScreen):
 
     def action_reload(self) -> None:
         """Open the preset's data."""
-        self._stop("read", "search", "ask")
-        self._walk.stop()
+        self._stop_reading()
         self._walk.lister = None
         if self._preset is not None:
-            self._start(self._describe(self._preset), "load")
+            self._start(partial(self._describe, self._preset), "load")
 
     async def _describe(self, preset: PresetText) -> None:
         self._walk.say("Opening the data and the tokenizer …", preset.path)
@@ -194,25 +195,20 @@ class InspectScreen(WorkbenchScreen):
         if isinstance(reply, Failure):
             self._fail(reply)
             return
-        self._description = reply
+        self._opened = OpenedPreset(preset, reply)
         self.query_one(SourceLine).show(reply)
         await self._open(self.workbench.selection)
 
     async def _open(self, selection: Selection) -> None:
-        description, row_set = self._description, self.workbench.row_set
-        assert description is not None
-        split = row_set.split if row_set else selection.split
-        if split == "eval" and not description.eval_rows:
-            self.notify("This preset sets no rows aside for evaluation.", markup=False)
-            split = "train"
+        opened, row_set = self._opened, self.workbench.row_set
+        assert opened is not None
+        self._stop_reading()
         try:
-            listing = await self._listing_of(split, row_set)
-            if row_set and not listing.rows and split == "train" and description.eval_rows:
-                # A finding may be about rows that are set aside.
-                listing = await self._listing_of("eval", row_set)
-            self._walk.show(listing)
-            if row_set and row_set.run and self._walk.lister:
-                await self._take_values(self._walk.lister, row_set.run)
+            lister = await open_rows(self.workbench, opened, row_set.split if row_set else selection.split, row_set)
+            listing = lister.listing
+            self._walk.walk_through(lister)
+            if row_set and row_set.run:
+                await self._take_values(lister, row_set.run)
         except FetchError as error:
             self._fail(error.failure)
             return
@@ -220,33 +216,18 @@ class InspectScreen(WorkbenchScreen):
         self._choose(Selection(listing.split, row))
         self._walk.at_row = row
         if not listing.rows:
-            self._walk.say(*_nothing(listing.split, row_set))
+            self._walk.say(*nothing_listed(listing))
             return
-        self._walk.go(self._walk.listing.place_of(row) or 0)
+        self._walk.go(listing.place_of(row) or 0)
         if row_set is None:
             self._take_up(listing.split)
-
-    async def _listing_of(self, split: Split, row_set: RowSet | None) -> Listing:
-        """Begin to read a split, and list its rows: all, or those sent here."""
-        preset, description = self._preset, self._description
-        assert preset is not None and description is not None
-        self._stop("read", "search", "ask")
-        self._walk.stop()
-        total = (description.eval_rows if split == "eval" else description.train_rows) or 0
-        marks = Marks(self.workbench.state_dir / "marks", description.sources)
-        reader = RowReader(self.workbench.inspector, preset, split, total, marks)
-        self._walk.lister = RowLister(reader, Listing(split), description.model_kind)
-        if row_set is None:
-            return Listing(split, range(total))
-        rows = row_set.positions or await reader.positions(row_set.rows)
-        return Listing(split, tuple(rows), row_set)
 
     def _take_up(self, split: Split) -> None:
         """List the rows as last time; read them where that is needed, or soon done."""
         assert self._preset is not None and self._walk.reader is not None
         kept = recall_listing(self.workbench.state, self._preset.path, split)
         if kept is not None:
-            self._start(self._relist(kept.filter, kept.order, kept.run, stay=True), "ask")
+            self._start(partial(self._relist, kept.filter, kept.order, kept.run, stay=True), "ask")
         elif self._walk.reader.total <= READ_AT_ONCE:
             self._read_on()
 
@@ -331,16 +312,16 @@ class InspectScreen(WorkbenchScreen):
     def action_split(self) -> None:
         """Go to the other split."""
         if self._walk.reader is not None:
+            other: Split = "train" if self._walk.listing.split == "eval" else "eval"
             if self.workbench.row_set is not None:
                 self.workbench.row_set = None
-            other: Split = "train" if self._walk.listing.split == "eval" else "eval"
-            self._start(self._open(Selection(other, 0)), "load")
+            self._start(partial(self._open, Selection(other, 0)), "load")
 
     def action_filter(self) -> None:
         """Say what there is among the rows, and ask which to walk."""
         if self._walk.reader is not None:
             self._read_on()
-            self._start(self._filter(self._walk.reader), "ask")
+            self._start(partial(self._filter, self._walk.reader), "ask")
 
     async def _filter(self, reader: RowReader) -> None:
         answer = await ask_filter(self.workbench, reader, self._walk.listing.filter)
@@ -349,11 +330,11 @@ class InspectScreen(WorkbenchScreen):
 
     def action_sort(self) -> None:
         """Ask for an order."""
-        if self._walk.reader is not None and self._description is not None and self._preset is not None:
-            self._start(self._sort(self._walk.reader, self._description.model_kind, self._preset.path), "ask")
+        if self._walk.lister is not None and self._preset is not None:
+            self._start(partial(self._sort, self._walk.lister, self._preset.path), "ask")
 
-    async def _sort(self, reader: RowReader, model_kind: str, path: str) -> None:
-        answer = await ask_order(self.workbench, reader, model_kind, path, self._walk.listing.order)
+    async def _sort(self, lister: RowLister, path: str) -> None:
+        answer = await ask_order(self.workbench, lister.reader, lister.model_kind, path, lister.listing.order)
         if answer is not None:
             await self._relist(self._walk.listing.filter, *answer)
 
@@ -387,8 +368,8 @@ class InspectScreen(WorkbenchScreen):
 
     def _read_on(self) -> None:
         """Read all rows in short, unless that is done or under way."""
-        if self._walk.lister is not None and not self._walk.lister.reader.table.complete and not self._busy("read"):
-            self._start(self._read(self._walk.lister), "read")
+        if self._walk.lister is not None and not self._walk.lister.reader.table.complete and not self._reading:
+            self._start(partial(self._read, self._walk.lister), "read")
 
     async def _read(self, lister: RowLister) -> None:
         table, clock, shown = lister.reader.table, asyncio.get_running_loop().time, 0.0
@@ -426,12 +407,11 @@ class InspectScreen(WorkbenchScreen):
 
     def action_back(self) -> None:
         """Stop what is under way; with nothing under way, walk all rows again."""
-        search = self.query_one("#search", Input)
-        if search.has_class("-open"):
-            search.remove_class("-open")
-            self._walk.views.focus_tokens()
-        elif self._busy("search") or (self._busy("read") and self._walk.listing.narrowed):
-            self._stop("read", "search")
+        if self._search.is_open:
+            self._search.close()
+        elif self._search.searching or (self._reading and self._walk.listing.narrowed):
+            self._search.stop()
+            self._stop("read")
             if self._walk.lister is not None and self._walk.listing.narrowed:
                 self._walk.lister.listing = replace(self._walk.listing, note="so far")
             self._tell("Stopped.")
@@ -458,59 +438,11 @@ class InspectScreen(WorkbenchScreen):
 
     def action_search(self) -> None:
         """Ask for a text."""
-        if self._walk.reader is not None:
-            search = self.query_one("#search", Input)
-            search.add_class("-open")
-            search.focus()
+        self._search.open()
 
     def action_search_next(self) -> None:
         """The next place where the text is found."""
-        if self._walk.reader is not None and self._walk.reader.found is not None and self.row is not None:
-            self._start(self._search(self._walk.reader, self._walk.reader.found), "search")
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Search, from the cursor on, through all rows listed."""
-        event.input.remove_class("-open")
-        self._walk.views.focus_tokens()
-        if event.value and self._walk.reader is not None:
-            self._walk.reader.found = Found(Query(event.value))
-            self.action_search_next()
-
-    async def _search(self, reader: RowReader, found: Found) -> None:
-        """Go to the next place: in this row, then in the rows listed after it."""
-        if self._walk.views.view is not View.RAW and self._walk.views.find_next(found.query):
-            self._walk.refresh_header()
-            return
-        there = False
-        try:
-            async for seen in search_on(reader, found, self._walk.listing, self._walk.place):
-                if isinstance(seen, Hit):
-                    there = True
-                    self._go_to(seen)
-                elif there:
-                    self._walk.refresh_header()
-                else:
-                    self._walk.head(None, f"{seen}   esc stops")
-        except FetchError as error:
-            self._fail(error.failure)
-            return
-        if not there:
-            elsewhere = f" It is in {len(found.rows):,} rows that are not listed." if found.rows else ""
-            self._tell(f"“{visible(found.query.text)}” is nowhere in these rows.{elsewhere}")
-            reader.found = None
-        self._walk.refresh_header()
-
-    def _go_to(self, hit: Hit) -> None:
-        """Show the tokens in which it was found; its row, where it is only in the raw row."""
-        self._walk.walk_to(hit.place)
-        if hit.at is None:
-            self._tell("It is in the raw row, and not among its tokens: v shows the raw row.")
-            return
-        item, side, tokens = hit.at
-        if self._walk.views.view is View.RAW:
-            self.action_view(View.TOKENS)
-        self._walk.show_item(hit.samples, item)
-        self._walk.views.go_to(side, tokens)
+        self._search.go_on()
 
     # -- marks and copies
 
@@ -532,7 +464,7 @@ class InspectScreen(WorkbenchScreen):
     def action_export_marked(self) -> None:
         """Copy the marked rows, or write them to a file."""
         if self._walk.reader is not None:
-            self._start(self._export(self._walk.reader), "ask")
+            self._start(partial(self._export, self._walk.reader), "ask")
 
     async def _export(self, reader: RowReader) -> None:
         try:
@@ -553,18 +485,20 @@ class InspectScreen(WorkbenchScreen):
     def _tell(self, what: str) -> None:
         self.notify(what, markup=False, timeout=3)
 
-    def _start(self, work: Coroutine[Any, Any, None], group: str) -> Worker[None]:
+    def _start(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
+        # Not a coroutine: one that another takes the place of before it has begun would be lost, with a warning.
         return self.run_worker(work, group=group, exclusive=True, exit_on_error=False)
 
-    def _stop(self, *groups: str) -> None:
-        for group in groups:
-            self.workers.cancel_group(self, group)
+    def _stop(self, group: str) -> None:
+        self.workers.cancel_group(self, group)
 
-    def _busy(self, *groups: str) -> bool:
-        return any(worker.group in groups and worker.is_running for worker in self.workers if worker.node is self)
+    def _stop_reading(self) -> None:
+        """Give up all that is being done with the rows that are open."""
+        self._search.stop()
+        self._stop("read")
+        self._stop("ask")
+        self._walk.stop()
 
-
-def _nothing(split: str, row_set: RowSet | None) -> tuple[str, str, str]:
-    if row_set is not None:
-        return f"None of these rows is in the {split} split.", row_set.why, "Press esc to see all rows."
-    return f"There are no {split} rows.", "", "Press 2 and look at `datasets` and `val_set_size`."
+    @property
+    def _reading(self) -> bool:
+        return any(worker.node is self and worker.group == "read" and worker.is_running for worker in self.workers)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
@@ -88,6 +88,7 @@ class PairView(Widget):
         self._legend.show(pair_legend(row.sequences, shared, None) if row else ())
         self._compare(row, shared)
 
+    @work(group="difference", exclusive=True)
     async def _compare_aside(self, row: RowView, shared: int) -> None:
         chosen, rejected = row.sequences
         found = await asyncio.to_thread(difference, chosen, rejected, shared)
@@ -100,7 +101,7 @@ class PairView(Widget):
             return
         chosen, rejected = row.sequences
         if len(chosen.ids) + len(rejected.ids) - 2 * shared > COMPARED_AT_ONCE:
-            self.run_worker(self._compare_aside(row, shared), group="difference", exclusive=True)
+            self._compare_aside(row, shared)
         else:
             self._mark(row, shared, difference(chosen, rejected, shared))
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
@@ -145,7 +146,7 @@ class RowWalk(Vertical):
         self.query_one(RowList).cursor = place
         samples = reader.window.ready(row)
         if samples is None:
-            self._start(self._fetch_row(row, last), "row")
+            self._start(partial(self._fetch_row, row, last), "row")
         else:
             self._stop("row")
             self._arrived(row, samples, last)
@@ -171,7 +172,7 @@ class RowWalk(Vertical):
         self.show_samples(samples)
         self.at_row = row
         self.post_message(self.Came(row))
-        self._start(self._prefetch(self.place), "ahead")
+        self._start(partial(self._prefetch, self.place), "ahead")
 
     def _first_item(self, samples: Samples) -> int:
         row_set = self.listing.row_set
@@ -261,6 +262,11 @@ class RowWalk(Vertical):
 
     # -- the list
 
+    def walk_through(self, lister: RowLister) -> None:
+        """Walk the rows that another lister lists."""
+        self.lister = lister
+        self.show(lister.listing)
+
     def show(self, listing: Listing) -> None:
         """Walk other rows; the row in view stays until one goes on."""
         if self.lister is not None and self.reader is not None:
@@ -285,7 +291,7 @@ class RowWalk(Vertical):
 
     def on_row_list_wanted(self, event: RowList.Wanted) -> None:
         """Read the rows that the list shows, unless all are being read."""
-        self._start(self._summarise(event.indexes), "list")
+        self._start(partial(self._summarise, event.indexes), "list")
 
     async def _summarise(self, indexes: tuple[int, ...]) -> None:
         # While the list is scrolled nothing is asked for; it is when it rests.
@@ -305,7 +311,8 @@ class RowWalk(Vertical):
     def _tell(self, what: str) -> None:
         self.notify(what, markup=False, timeout=3)
 
-    def _start(self, work: Coroutine[Any, Any, None], group: str) -> Worker[None]:
+    def _start(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
+        # Not a coroutine: one that another takes the place of before it has begun would be lost, with a warning.
         return self.run_worker(work, group=group, exclusive=True, exit_on_error=False)
 
     def _stop(self, *groups: str) -> None:

@@ -1,3 +1,4 @@
+import gc
 import json
 from dataclasses import replace
 
@@ -286,6 +287,19 @@ async def test_rows_sent_by_another_screen_are_walked_alone(open_on, stand_in):
         assert "row 3 of 60 train  ✓" in said(app, RowHeader)
 
 
+async def test_leaving_the_rows_sent_for_the_other_split_opens_it_and_loses_no_work(open_on, stand_in, pairs, recwarn):
+    app = open_on(stand_in(eval_rows=pairs(3)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_inspect(pilot)
+        await app.show_rows(RowSet(((0, 17), (0, 3)), "answer-cut"))
+        await settled(pilot)
+        await pilot.press("e")  # leaves the rows that were sent, and their split: two things to open at once
+        await settled(pilot)
+        assert "row 0 of 3 eval  ✓" in said(app, RowHeader)
+    gc.collect()
+    assert not [str(warning.message) for warning in recwarn if "never awaited" in str(warning.message)]
+
+
 async def test_the_other_split(open_on, stand_in, pairs):
     app = open_on(stand_in(eval_rows=pairs(3)))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -524,7 +538,7 @@ async def test_rows_go_by_what_a_run_made_of_them(open_on, stand_in, make_run):
         await choose(pilot, "s", "Highest loss first in first", "trained on these rows")
         header = said(app, RowHeader)
         assert "row 3 of 60 train · 1 of 60 highest loss first in run first" in header
-        assert "2.5 loss" in header
+        assert "2.500 loss" in header
         assert "loss in first" in str(app.screen.query_one(RowList).border_title)
         assert "run: behind by 2.5, disagrees" in painted(app)
         await pilot.press("n", "n")
