@@ -356,6 +356,16 @@ _TABLE: tuple[Code, ...] = (
         '{"prompt": "2 + 2?", "completions": ["2 + 2 = 4\\n", "So 4."], "labels": [true, true]}',
     ),
     Code(
+        "separator-missing",
+        WARNING,
+        "setup",
+        "the tokenizer has no token for the step separator",
+        "The model cannot see where a step ends, and the label sits on the step's last word. Tokenizers like BERT's leave "
+        "line breaks out.",
+        "Set `step_separator` to a token of the tokenizer, such as its `[SEP]`.",
+        "a BERT tokenizer and the usual separator, a line break",
+    ),
+    Code(
         "separator-merged",
         INFO,
         "row",

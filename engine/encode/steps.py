@@ -58,6 +58,9 @@ class StepsPlan:
             if not found[self.separator] and (empty := [n for n, s in enumerate(self.steps, 1) if not found[s]]):
                 message = f"step {empty[0]} is empty, and so is the separator: no token can carry its label"
                 return EncodedRow(self.where, None, Refusal("empty-step", message), tuple(self.findings))
+            if not found[self.separator] and self.rules.separator:
+                what = f"the tokenizer makes nothing of the separator {self.rules.separator!r}"
+                self.findings.append(finding("separator-missing", what))
             whole, cut_by = self._joined(found)
         encoding, refusal = self._fit(limits, whole, cut_by)
         return EncodedRow(self.where, encoding, refusal, tuple(self.findings), _extent(limits, whole))

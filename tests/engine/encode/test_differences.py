@@ -1,7 +1,8 @@
 """Where we differ from the peers on purpose, each with its own test; the numbers are those of docs/formats.md."""
 
 import pytest
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 ROW = {"system": "Be brief.", "input": "What is 2 + 2?", "chosen": "It is 4.", "rejected": "It is 5."}
 STEPS = {"prompt": "What is 2 + 2?", "completions": ["First, add.", "So it is 4."], "labels": [True, False]}
@@ -250,3 +251,13 @@ def test_bos_doubled(encode, llama3):
 def test_separator_merged(encode, chatml):
     assert "separator-merged" in codes(steps(encode, chatml, STEPS))  # ".\n" is one token of this vocabulary
     assert "separator-merged" not in codes(steps(encode, chatml, STEPS, {"step_separator": "<|im_end|>"}))
+
+
+def test_separator_missing(encode, chatml):
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "<end>": 1}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    spaceless = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", pad_token="<end>")
+    assert "separator-missing" in codes(steps(encode, spaceless, STEPS))
+    assert "separator-missing" not in codes(steps(encode, spaceless, STEPS, {"step_separator": "<end>"}))
+    assert "separator-missing" not in codes(steps(encode, spaceless, STEPS, {"step_separator": ""}))
+    assert "separator-missing" not in codes(steps(encode, chatml, STEPS))
