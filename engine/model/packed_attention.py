@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from functools import partial
 from types import MethodType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -60,11 +60,10 @@ def packed_attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | None,
+    attention_mask: Tensor | int | None,
     *,
     dropout: float = 0.0,
     scaling: float | None = None,
-    sliding_window: int | None = None,
     softcap: float | None = None,
     pack: Pack | Capture | Pruned | None = None,
     varlen: bool = False,
@@ -72,23 +71,30 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """Attention as transformers calls it: (batch, heads, tokens, size) in, (batch, tokens, heads, size) out.
 
+    A pack's mask is the layer's window, see `packed_mask`. What layers say of a window beside the mask counts as little
+    as it does to `sdpa`: some say it in layers that have none, or not in those that have one.
+
     Raises KeysAndValues for a Capture, and NotImplementedError where the model asks for something that a pack has no
     answer to (attention sinks, a position bias), or, with `varlen`, the kernel.
     """
     if isinstance(pack, Capture):
         raise KeysAndValues(key, value)
+    spelled_out = attention_mask if isinstance(attention_mask, Tensor) else None
     if pack is None:
         if softcap is None:
             return sdpa_attention_forward(
-                module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **others
+                module, query, key, value, spelled_out, dropout=dropout, scaling=scaling, **others
             )
         attended = _attend(
-            query, key, value, attention_mask, dropout=dropout, scaling=scaling, softcap=softcap, causal=False
+            query, key, value, spelled_out, dropout=dropout, scaling=scaling, softcap=softcap, causal=False
         )
         return attended.transpose(1, 2).contiguous(), None
     for unknown in ("s_aux", "position_bias"):
         if others.get(unknown) is not None:
             raise NotImplementedError(f"a pack cannot be attended to with {unknown}")
+    if spelled_out is not None:
+        raise NotImplementedError("a pack cannot be attended to with a mask that the model makes by itself")
+    sliding_window = cast("int | None", attention_mask)
     pruned = isinstance(pack, Pruned)
     if isinstance(pack, Pruned):
         plan, key, value = pack.pack, pack.key, pack.value
@@ -134,11 +140,18 @@ def packed_attention(
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
 
 
-def packed_mask(*args: Any, **options: Any) -> Tensor | None:
-    """No mask for a pack, whose plan says it all; else that of `sdpa`, spelled out for the sake of soft-capping."""
+def packed_mask(*args: Any, local_size: int | None = None, **options: Any) -> Tensor | int | None:
+    """For a pack, whose plan says the rest, the window of the layers that get this mask, in positions (None: no
+    window); else the mask of `sdpa`, spelled out for the sake of soft-capping.
+
+    Raises NotImplementedError where the model lays a mask of its own over the usual one of a pack.
+    """
     if PACKING.get():
-        return None
-    mask: Tensor | None = sdpa_mask(*args, **options | {"allow_is_causal_skip": False})
+        if options.get("use_vmap"):
+            raise NotImplementedError("a pack cannot be attended to with a mask that the model makes by itself")
+        return local_size
+    options |= {"allow_is_causal_skip": False, "local_size": local_size}
+    mask: Tensor | None = sdpa_mask(*args, **options)
     return mask
 
 
