@@ -360,8 +360,8 @@ _TABLE: tuple[Code, ...] = (
         WARNING,
         "setup",
         "the tokenizer has no token for the step separator",
-        "The model cannot see where a step ends, and the label sits on the step's last word. Tokenizers like BERT's leave "
-        "line breaks out.",
+        "The model cannot see where a step ends, and the label sits on the step's last word. Tokenizers like BERT's "
+        "leave line breaks out.",
         "Set `step_separator` to a token of the tokenizer, such as its `[SEP]`.",
         "a BERT tokenizer and the usual separator, a line break",
     ),
