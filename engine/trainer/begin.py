@@ -29,10 +29,9 @@ def begin(run_dir: Path) -> int:
     requested.listen()
     if is_first_process():
         beat_from_now(run_dir)
-    requested.meet_at_once()
+    if not is_one_of_several():
+        # Several wait for each other: none may leave alone.
+        requested.meet_at_once()
     from engine.trainer.process import main
 
-    if is_one_of_several():
-        # From here on they wait for each other: none may leave alone.
-        requested.meet_in_time()
     return main(run_dir, requested)

@@ -1,16 +1,23 @@
-"""What is kept with a run's checkpoints: where each comes from, and which of them stay."""
+"""What is kept with a run's checkpoints: where each comes from, what fitted into memory, and which of them stay."""
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from engine.batch.budget import TokenBudget
 from engine.preset.schema import Preset
-from engine.runs.checkpoint import STATE, whole_checkpoints
+from engine.runs.checkpoint import unseal, whole_checkpoints
 from engine.runs.error import RunError
+from engine.trainer.error import first_line, is_cut_off
 
 ORIGIN_FILE = "origin.json"
 """The file in a checkpoint that says which training it is from."""
@@ -47,10 +54,31 @@ def origin_of(preset: Preset, digest: str, processes: int) -> Origin:
     )
 
 
+def note_origin(checkpoint: Path, origin: Origin, budget: TokenBudget | None) -> None:
+    """Write down which training the checkpoint is from, and what of its budget has fitted into memory."""
+    fits = {"fits": {"asked": budget.asked, "tokens": budget.tokens}} if budget else {}
+    (checkpoint / ORIGIN_FILE).write_text(json.dumps(asdict(origin) | fits), encoding="utf-8")
+
+
+def tokens_that_fit(checkpoint: Path, asked: int) -> int:
+    """The budget that was left of the `asked` one when the checkpoint was saved: less, where memory had run out."""
+    try:
+        fits = json.loads((checkpoint / ORIGIN_FILE).read_text(encoding="utf-8"))["fits"]
+        return int(fits["tokens"]) if fits["asked"] == asked else asked
+    except (OSError, ValueError, TypeError, KeyError):
+        return asked
+
+
 def refuse_other(checkpoint: Path, origin: Origin) -> None:
-    """Raise RunError where a checkpoint is from another training, in words. One that does not say is only seen to have
-    an adapter or none, as this training does.
+    """Raise RunError where a checkpoint is from another training, in words, or has nothing of the optimizer. One that
+    does not say where it is from is only seen to have an adapter or none, as this training does.
     """
+    if not any(any(checkpoint.glob(pattern)) for pattern in _OPTIMIZER):
+        raise RunError(
+            "This checkpoint has no state of the optimizer: training could not go on as it was.",
+            str(checkpoint),
+            f"Name another one, or start a new training from its weights: `base_model: {checkpoint}`.",
+        )
     try:
         saved = json.loads((checkpoint / ORIGIN_FILE).read_text())
         apart = [name for name in _WORDS if name in saved and saved[name] != getattr(origin, name)]
@@ -68,33 +96,47 @@ def refuse_other(checkpoint: Path, origin: Origin) -> None:
         )
 
 
+@contextmanager
+def reading(checkpoint: Path | None, read: Callable[[], bool]) -> Iterator[None]:
+    """A checkpoint that cannot be gone on from is told in words, until it has been `read`. Raises RunError."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, EOFError, OSError, UnpicklingError, SafetensorError) as error:
+        if checkpoint is None or read() or isinstance(error, torch.OutOfMemoryError) or is_cut_off(error):
+            raise
+        raise RunError(
+            f"This checkpoint does not fit the model, or is damaged: {first_line(error)}.",
+            str(checkpoint),
+            "Remove this folder, and resume: the run goes on from the checkpoint before it, or begins anew.",
+        ) from error
+
+
 class Checkpoints(TrainerCallback):
-    """Notes each checkpoint's origin, and removes those beyond the `keep` latest and the best, the earliest first.
+    """Removes the checkpoints beyond the `keep` latest and the best, the earliest first.
 
     By their steps: transformers goes by the time of their files, so that a clock that was set back would have it remove
     the newest.
     """
 
-    def __init__(self, run_dir: Path, origin: Origin, keep: int) -> None:
+    def __init__(self, run_dir: Path, keep: int) -> None:
         self._run_dir = run_dir
-        self._origin = origin
         self._keep = keep
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """A checkpoint is complete."""
         if not state.is_world_process_zero:
             return
-        noted = self._run_dir / f"checkpoint-{state.global_step}" / ORIGIN_FILE
-        noted.with_suffix(".part").write_text(json.dumps(asdict(self._origin)))
-        noted.with_suffix(".part").replace(noted)
         checkpoints = whole_checkpoints(self._run_dir)
         best = Path(state.best_model_checkpoint).name if state.best_model_checkpoint else None
         spare = [path for path in checkpoints[:-1] if path.name != best]
         for path in spare[: max(0, len(checkpoints) - self._keep)]:
             # Its state goes first: what is left of a removal that is cut off must not pass for a checkpoint.
-            (path / STATE).unlink(missing_ok=True)
+            unseal(path)
             shutil.rmtree(path, ignore_errors=True)
 
+
+_OPTIMIZER = ("optimizer*", "global_step*")
+"""What of the optimizer lies in a checkpoint: a file, or folders of FSDP's or DeepSpeed's."""
 
 _WORDS = {
     "model_kind": "it trains {saved}, this run {now}",

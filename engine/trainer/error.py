@@ -1,5 +1,6 @@
 """What ends a training before its time, said to a person."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,22 @@ class TrainingError(EngineError):
     """The training cannot start as the preset asks, or cannot go on."""
 
 
+def is_cut_off(error: Exception) -> bool:
+    """Whether the error reads as if another process of the run could not be reached."""
+    return not isinstance(error, EngineError) and bool(re.search(r"(?i)\b(peer|gloo|nccl|connection)", str(error)))
+
+
+def first_line(error: Exception) -> str:
+    """What the error says, without what follows its first line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class StopRequestedError(Exception):
     """A stop was asked for before there was a step to finish."""
+
+
+class EvaluationAbandonedError(Exception):
+    """A stop was asked for in the middle of an evaluation."""
 
 
 class NotFiniteError(TrainingError):

@@ -15,6 +15,7 @@ from engine.model.packing import Packing
 from engine.model.precision import Precision, choose_precision, emulates_bf16
 from engine.preset.load import LoadedPreset
 from engine.preset.schema import Preset
+from engine.runs.checkpoint import damage, sealed_checkpoints
 from engine.trainer.arguments import trackers
 from engine.words import counted
 
@@ -50,3 +51,13 @@ def notices_of(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
     if model.new_head:
         notices.append(FindingEvent("new-head", "info", "The head starts from random weights: the model has none."))
     return notices
+
+
+def damaged_checkpoints(run_dir: Path) -> list[FindingEvent]:
+    """The run's checkpoints that it will not go on from, though they were written to their end."""
+    damaged = [(path.name, damage(path)) for path in sealed_checkpoints(run_dir)]
+    return [
+        FindingEvent("checkpoint-damaged", "warning", f"{name} is passed over, it is damaged: {what}.")
+        for name, what in damaged
+        if what
+    ]

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import shutil
 import traceback
 from pathlib import Path
@@ -14,7 +13,7 @@ from engine.events.schema import End, Event, FindingEvent
 from engine.events.writer import EventWriter
 from engine.prepare import Cancelled
 from engine.runs.checkpoint import discard_broken
-from engine.trainer.error import NotFiniteError, StopRequestedError
+from engine.trainer.error import NotFiniteError, StopRequestedError, first_line, is_cut_off
 from engine.trainer.pulse import moved
 from engine.trainer.request import LOST, StopRequest, has_lost_another, is_first_process
 from engine.trainer.run import train_run
@@ -47,8 +46,7 @@ def main(run_dir: Path, requested: StopRequest) -> int:
         if isinstance(error, NotFiniteError):
             tell(FindingEvent("not-finite", "error", error.what, tuple((row.dataset, row.row) for row in error.rows)))
         # Told before room is made: what is removed here may be all that filled the disk.
-        cut_off = not isinstance(error, EngineError) and re.search(r"(?i)\b(peer|gloo|nccl|connection)", str(error))
-        end = LOST if cut_off and has_lost_another() else failure(error, run_dir)
+        end = LOST if is_cut_off(error) and has_lost_another() else failure(error, run_dir)
         if writer is not None:
             for broken in discard_broken(run_dir):
                 LOG.info("removed %s, which was not written to its end", broken.name)
@@ -75,7 +73,7 @@ def failure(error: Exception, run_dir: Path) -> End:
         case torch.OutOfMemoryError():
             return End(
                 "failed",
-                f"Out of GPU memory: {_first_line(error)}",
+                f"Out of GPU memory: {first_line(error)}",
                 "Lower micro_batch_size (raise gradient_accumulation_steps for the same batch) or sequence_len,"
                 " or set gradient_checkpointing: true.",
             )
@@ -88,11 +86,11 @@ def failure(error: Exception, run_dir: Path) -> End:
         case OSError():
             return End(
                 "failed",
-                f"A file or the disk refused: {_first_line(error)}",
+                f"A file or the disk refused: {first_line(error)}",
                 "Mend the file; resumed, the run goes on from its last whole checkpoint.",
             )
     return End(
-        "failed", f"{type(error).__name__}: {_first_line(error)}", f"The traceback is in {run_dir / 'train.log'}."
+        "failed", f"{type(error).__name__}: {first_line(error)}", f"The traceback is in {run_dir / 'train.log'}."
     )
 
 
@@ -102,7 +100,3 @@ def _free(folder: Path) -> float:
         return shutil.disk_usage(folder).free
     except OSError:
         return math.inf
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -54,10 +54,7 @@ class StopRequest:
                 self._run.stop_request.unlink(missing_ok=True)
 
     def meet_at_once(self) -> None:
-        """From now on a request ends this process on the spot: there is nothing to save yet.
-
-        Of several processes, those that had come further find the request where they look for it next.
-        """
+        """From now on a request ends this process on the spot: there is nothing to save yet."""
         over = self._over = threading.Event()
 
         def watch() -> None:
@@ -81,9 +78,8 @@ class StopRequest:
         if self._over is not None:
             for other in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(other, signal.SIG_IGN)
-            if is_first_process():
-                with EventWriter(self._run.events) as events:
-                    events.write(LOST if self.not_asked() else End("stopped", "Stopped before the first step."))
+            with EventWriter(self._run.events) as events:
+                events.write(End("stopped", "Stopped before the first step."))
             self.clear()
             os._exit(0)
 

@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, set_seed
+from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from engine.batch.budget import TokenBudget
 from engine.batch.pack import PackCollator
@@ -25,23 +26,25 @@ from engine.model.precision import choose_precision
 from engine.model.verify import reload_difference
 from engine.model.window import beyond_window
 from engine.objective.choose import Objective, choose_objective
-from engine.prepare import open_preset, prepare
+from engine.prepare import Cancelled, open_preset, prepare
 from engine.preset.load import load_preset
 from engine.preset.schema import Preset
 from engine.progress import Progress
-from engine.runs.checkpoint import discard_broken, resume_point
+from engine.runs.checkpoint import MODEL_PART, discard_broken, resume_point, seal
 from engine.runs.folder import RunFolder
 from engine.runs.manifest import update_manifest
 from engine.runs.versions import versions
 from engine.sample import SampleId
 from engine.trainer.arguments import tracker_environment, training_arguments
-from engine.trainer.checkpoint import Checkpoints, origin_of, refuse_other
+from engine.trainer.checkpoint import Checkpoints, note_origin, origin_of, reading, refuse_other, tokens_that_fit
+from engine.trainer.error import EvaluationAbandonedError
 from engine.trainer.metrics import length_baseline
-from engine.trainer.notices import cost_notice, notices_of
+from engine.trainer.notices import cost_notice, damaged_checkpoints, notices_of
+from engine.trainer.patience import Patience
 from engine.trainer.report import Report, Tell
 from engine.trainer.request import StopRequest, is_first_process
 from engine.trainer.row_log import RowLog
-from engine.trainer.stop import StopAtStepEnd
+from engine.trainer.stop import StopAtStepEnd, leave_together
 from engine.trainer.subset import subsets_of
 from engine.trainer.train import Observe, RewardTrainer
 from engine.words import counted
@@ -63,7 +66,11 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     precision = choose_precision(preset)
     opened = open_preset(loaded)
     tell(PhaseEvent("encoding"))
-    prepared = prepare(opened, progress=lambda at: _tell_progress(tell, at), cancelled=requested)
+    try:
+        prepared = prepare(opened, progress=lambda at: _tell_progress(tell, at), cancelled=requested)
+    except Cancelled:
+        leave_together(requested, precision.device == "cpu")
+        raise
     held_out = prepared.eval if prepared.eval and len(prepared.eval.rows) else None
     objective = choose_objective(preset, prepared.train.rows.judged_labels())
     baselines = _baselines(preset, held_out)
@@ -86,12 +93,17 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     model_folder = locate_model(preset.base_model, loaded.path.parent, preset.revision_of_model)
     model = load_model(preset, model_folder, opened.tokenizer, precision)
     beyond = beyond_window(model.model, max(_longest(rows) for rows in (prepared.train, held_out) if rows))
-    requested.check()
     os.environ.update(tracker_environment(preset, run_dir))
     pad_id = opened.tokenizer.pad_token_id
     packing = choose_packing(model.model, preset, precision.device, pad_id, precision.autocast)
     stopper = StopAtStepEnd(requested)
     report = Report(tell, RowLog(run_dir) if is_first_process() else None)
+    budget = _budget(preset, tell)
+
+    def finish(saved: Path) -> None:
+        note_origin(saved, origin, budget)
+        seal(saved)
+
     trainer = build_trainer(
         preset,
         run_dir,
@@ -100,13 +112,15 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
         train_rows=prepared.train.rows,
         eval_rows=held_out.rows if held_out else None,
         tokenizer=opened.tokenizer,
-        callbacks=[stopper, Checkpoints(run_dir, origin, preset.save_total_limit), report],
+        callbacks=[stopper, Checkpoints(run_dir, preset.save_total_limit), report],
         objective=objective,
         observe=report.saw,
         subsets=subsets,
         baselines=baselines,
-        tell=tell,
+        budget=budget,
+        seal=finish,
     )
+    leave_together(requested, precision.device == "cpu")
     tell(
         Start(
             run=run_dir.name,
@@ -126,23 +140,35 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     notices = [*notices_of(loaded, model), FindingEvent("packing", "info", packing.reason), cost]
     if beyond:
         notices.append(FindingEvent("beyond-window", "warning", beyond))
+    notices += damaged_checkpoints(run_dir)
     for notice in notices:
         tell(notice)
+    if budget and checkpoint:
+        budget.go_on_with(tokens_that_fit(checkpoint, budget.asked))
 
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with reading(checkpoint, lambda: trainer.training_began):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     step, steps = trainer.state.global_step, trainer.state.max_steps
     if stopper.stopping:
-        return End("stopped", f"Stopped after step {step} of {steps}, with a checkpoint to resume from.")
+        during = "; an evaluation was abandoned" if stopper.abandoned else ""
+        return End("stopped", f"Stopped after step {step} of {steps}, with a checkpoint to resume from{during}.")
     best = trainer.state.best_global_step
     went_back = preset.load_best_model_at_end and best not in (None, step)
     if held_out and (went_back or report.last_evaluation is None or report.last_evaluation[0] != step):
-        trainer.evaluate()
+        try:
+            trainer.evaluate()
+        except EvaluationAbandonedError:
+            what = "Stopped after the last step, with a checkpoint to resume from; the final evaluation was abandoned."
+            return End("stopped", what)
     tell(PhaseEvent("saving"))
-    saved = RunFolder(run_dir).model
-    trainer.save_model(str(saved))
+    part, saved = run_dir / MODEL_PART, RunFolder(run_dir).model
+    trainer.save_model(str(part))
+    trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         # A pickle of the training arguments: of no use to whoever takes the model, and not safe to load.
-        (saved / "training_args.bin").unlink(missing_ok=True)
+        (part / "training_args.bin").unlink(missing_ok=True)
+        rmtree(saved, ignore_errors=True)
+        part.rename(saved)
         tell(_proof_of_saving(trainer, saved, preset, prepared.train.rows, opened.tokenizer.pad_token_id))
     return End("finished", _summary(report, step))
 
@@ -161,20 +187,14 @@ def build_trainer(
     observe: Observe,
     subsets: Mapping[SampleId, str],
     baselines: Mapping[str, float],
-    tell: Tell,
+    budget: TokenBudget | None,
+    seal: Callable[[Path], None],
 ) -> RewardTrainer:
     """The trainer of a run: its batches and arguments as the preset says. Raises TrainingError."""
     precision = choose_precision(preset)
     planned = plan(preset, len(train_rows), int(os.environ.get("WORLD_SIZE", "1")))
-    stopping = (
-        [EarlyStoppingCallback(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
-    )
+    stopping = [Patience(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
     padded = PadCollator(tokenizer.pad_token_id)
-
-    def smaller(said: str) -> None:
-        tell(FindingEvent("micro-batch-halved", "warning", said))
-
-    tokens = preset.micro_batch_tokens
     trainer = RewardTrainer(
         model=model.model,
         args=training_arguments(preset, run_dir, planned, precision),
@@ -190,11 +210,23 @@ def build_trainer(
         observe=observe,
         subsets=subsets,
         baselines=baselines,
-        budget=TokenBudget(tokens, preset.halve_micro_batch_on_oom, smaller) if tokens else None,
+        budget=budget,
+        seal=seal,
     )
     # The events have the numbers; printed into the log, they would bury the last words of what fails.
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _budget(preset: Preset, tell: Tell) -> TokenBudget | None:
+    """The budget that the preset asks for."""
+    if not preset.micro_batch_tokens:
+        return None
+
+    def smaller(said: str) -> None:
+        tell(FindingEvent("micro-batch-halved", "warning", said))
+
+    return TokenBudget(preset.micro_batch_tokens, preset.halve_micro_batch_on_oom, smaller)
 
 
 def _resume_point(run_dir: Path, preset: Preset) -> Path | None:

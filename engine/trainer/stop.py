@@ -1,28 +1,35 @@
-"""Meeting a request to stop: the step is finished, a checkpoint saved, and training ends in peace."""
+"""Meeting a request to stop: the step is finished, or the evaluation abandoned, a checkpoint saved, and training ends
+in peace.
+"""
 
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from engine.runs.checkpoint import flush
 from engine.runs.folder import RunFolder
-from engine.trainer.error import TrainingError
+from engine.trainer.error import EvaluationAbandonedError, StopRequestedError, TrainingError
 from engine.trainer.pulse import moved
-from engine.trainer.request import StopRequest
+from engine.trainer.request import StopRequest, is_one_of_several
 
 _GONE = 60.0
 
 
 class StopAtStepEnd(TrainerCallback):
-    """Ends training after the step in which the request came, with a checkpoint. All processes agree on the step."""
+    """Ends training after the step in which the request came, with a checkpoint. All processes agree on the step.
+
+    `abandoned` says whether it came in the middle of an evaluation, which then ends with EvaluationAbandonedError.
+    """
 
     def __init__(self, requested: StopRequest) -> None:
         self._requested = requested
         self._missed_since: float | None = None
         self.stopping = False
+        self.abandoned = False
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """From the first step on there is something to save."""
@@ -37,6 +44,9 @@ class StopAtStepEnd(TrainerCallback):
     ) -> None:
         """A batch is evaluated."""
         moved()
+        if _any_process(self._requested(), args):
+            self.stopping = self.abandoned = True
+            raise EvaluationAbandonedError
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """A checkpoint is written: only once it is on the disk is it told."""
@@ -73,6 +83,22 @@ class StopAtStepEnd(TrainerCallback):
         self._missed_since = monotonic() if self._missed_since is None else self._missed_since
         if saving or monotonic() - self._missed_since > _GONE:
             raise TrainingError("The run's folder is gone: nothing can be saved.", str(folder), "Train again.")
+
+
+def leave_together(requested: StopRequest, cpu: bool) -> None:
+    """Raise StopRequestedError in all processes of the run if one of them was asked to stop before there is a step.
+
+    Each calls this once: none may leave alone, for the others would wait for it where they train together. It is there
+    that they are joined, on the `cpu` or on GPUs, if they are not yet.
+    """
+    if not is_one_of_several() or requested.lost_another:
+        requested.check()
+        return
+    state = PartialState(cpu=cpu)
+    flag = torch.tensor(float(requested()), device=state.device)
+    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    if flag:
+        raise StopRequestedError
 
 
 def _any_process(here: bool, args: TrainingArguments) -> bool:

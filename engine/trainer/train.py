@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
@@ -20,12 +21,14 @@ from engine.batch.schedule import Schedule, Share, SlottedRow, SlottedRows, sche
 from engine.encode.encoding import EncodedRow
 from engine.objective.choose import Objective
 from engine.preset.schema import ShuffleBy
+from engine.runs.checkpoint import unseal
 from engine.runs.row_history import Split
 from engine.sample import SampleId
-from engine.trainer.error import NotFiniteError
+from engine.trainer.error import EvaluationAbandonedError, NotFiniteError
 from engine.trainer.metrics import by_subset, memory, metrics_of, throughput
 from engine.trainer.micro_batches import Go, MicroBatches
 from engine.trainer.results import Interval, Results
+from engine.trainer.used import uses_every_parameter
 
 Collate = Callable[[Sequence[SlottedRow]], Batch]
 
@@ -53,7 +56,8 @@ class RewardTrainer(Trainer):
     rows of the batch, before the optimizer could take it in. `order_seed` shuffles the epochs, by rows or by prompts;
     None leaves the rows in their order. `subsets` names the subset of evaluation rows that have metrics of their own;
     `baselines` join those of an evaluation. With a `budget`, the rows of a step (`per_device_train_batch_size` of each
-    process) are cut into micro-batches by tokens.
+    process) are cut into micro-batches by tokens. `seal` is told, on the first process, of a checkpoint that has all
+    but its state.
     """
 
     loss_is_scaled_for_ga = True
@@ -77,8 +81,10 @@ class RewardTrainer(Trainer):
         subsets: Mapping[SampleId, str] | None = None,
         baselines: Mapping[str, float] | None = None,
         budget: TokenBudget | None = None,
+        seal: Callable[[Path], None] = lambda checkpoint: None,
     ) -> None:
         self.objective = objective
+        self._seal = seal
         self._micro_batches = MicroBatches(budget)
         self._observe = observe
         self._subsets = subsets or {}
@@ -100,9 +106,12 @@ class RewardTrainer(Trainer):
         self._interval = Interval()
         self._interval_began = perf_counter()
         self._steps_reported = 0
-        self._training_began = False
+        self.training_began = False
         self._rows_in_step: list[SampleId] = []
         self._guilty_rows: list[SampleId] = []
+        if (ddp := self.accelerator.ddp_handler) and self.accelerator.num_processes > 1:
+            # Looking for unused parameters goes over the whole graph in every step.
+            ddp.find_unused_parameters &= not self._uses_every_parameter()
 
     def get_train_dataloader(self) -> DataLoader[SlottedRow]:
         """The training rows, shuffled by (seed, epoch), this process's share of them."""
@@ -125,9 +134,9 @@ class RewardTrainer(Trainer):
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
     ) -> tuple[list[Batch], Tensor]:
         """The micro-batches of the next optimizer step, and the number of items in its whole global batch."""
-        if not self._training_began:
+        if not self.training_began:
             # What came before is setting up, and the steps up to a checkpoint are those of another process.
-            self._training_began = True
+            self.training_began = True
             self._start_interval()
         began = perf_counter()
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
@@ -297,6 +306,8 @@ class RewardTrainer(Trainer):
             batch_sampler=schedule,
             collate_fn=(lambda whole: {WHOLE: whole}) if self._micro_batches.budget else collate,
             pin_memory=self.args.dataloader_pin_memory,
+            # Its own: beginning to go through it must not take a number from the model's.
+            generator=torch.Generator(),
         )
 
     def _start_interval(self) -> None:
@@ -304,11 +315,39 @@ class RewardTrainer(Trainer):
         self._interval_began = perf_counter()
         self._steps_reported = self.state.global_step
 
+    def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._maybe_log_save_evaluate(*args, **kwargs)
+        except EvaluationAbandonedError:
+            # As for a stop at any step's end: a checkpoint, and no more.
+            self.control.should_evaluate, self.control.should_save = False, True
+            self.control.should_training_stop = True
+            super()._maybe_log_save_evaluate(*args, **kwargs)
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         began = perf_counter()
+        if self.is_world_process_zero():
+            unseal(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
+        # The events have what was logged: kept here, every checkpoint would have all of it again.
+        self.state.log_history.clear()
         super()._save_checkpoint(model, trial)
         # Saving is not training either.
         self._interval_began += perf_counter() - began
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """What comes after it is the state, which makes the checkpoint a whole one."""
+        super()._save_rng_state(output_dir)
+        self.accelerator.wait_for_everyone()
+        if self.is_world_process_zero():
+            self._seal(Path(output_dir))
+
+    def _uses_every_parameter(self) -> bool:
+        """Whether a batch of one row, the same in all processes, gives every trained parameter a gradient."""
+        if not self.accelerator.ddp_handler.find_unused_parameters or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            return True
+        rows: Any = [SlottedRow(cast("SlottedRows", self.train_dataset).rows[0], False)]
+        model, batch = cast("nn.Module", self.model), cast("Batch", self._prepare_inputs(self.data_collator(rows)))
+        return uses_every_parameter(model, lambda: self._scores(model, batch))
 
     def _tell_of(self, split: Split, results: Results) -> None:
         if self.is_world_process_zero():

@@ -114,7 +114,7 @@ def make_preset():
 @pytest.fixture
 def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
     """A trainer on tiny rows: `make_trainer("pair", rows=…, eval_rows=…, callbacks=…, **preset values)`."""
-    from transformers import set_seed
+    from transformers import TrainerCallback, set_seed
 
     from engine.batch.budget import TokenBudget
     from engine.batch.pad import PadCollator
@@ -125,6 +125,15 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
     from engine.trainer.arguments import training_arguments
     from engine.trainer.train import RewardTrainer
 
+    class Logged(TrainerCallback):
+        """What a trainer has logged: its own state forgets it with every checkpoint."""
+
+        def __init__(self):
+            self.entries = []
+
+        def on_log(self, args, state, control, logs, **_):
+            self.entries.append(dict(logs))
+
     def make(kind="pair", *, rows=None, eval_rows=None, callbacks=(), run="run", collate=None, tell=print, **values):
         preset = make_preset(kind, **values)
         rows = make_rows[kind](32) if rows is None else rows
@@ -132,7 +141,8 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
         precision = choose_precision(preset)
         set_seed(preset.seed)
         loaded = load_model(preset, folder if folder.exists() else model_folder(kind), tokenizer, precision)
-        return RewardTrainer(
+        logged = Logged()
+        trainer = RewardTrainer(
             model=loaded.model,
             args=training_arguments(preset, tmp_path / run, plan(preset, len(rows), 1), precision),
             collate=collate or PadCollator(tokenizer.pad_token_id),
@@ -141,10 +151,12 @@ def make_trainer(tmp_path, model_folder, tokenizer, make_preset, make_rows):
             objective=choose_objective(preset),
             order_seed=preset.seed,
             tokenizer=tokenizer,
-            callbacks=callbacks,
+            callbacks=[*callbacks, logged],
             budget=TokenBudget(tokens, preset.halve_micro_batch_on_oom, tell)
             if (tokens := preset.micro_batch_tokens)
             else None,
         )
+        trainer.logged = logged.entries
+        return trainer
 
     return make

@@ -9,7 +9,7 @@ STEP = {"micro_batch_size": 4, "gradient_accumulation_steps": 2, "logging_steps"
 
 
 def logged(trainer, name):
-    return [entry[name] for entry in trainer.state.log_history if "loss" in entry]
+    return [entry[name] for entry in trainer.logged if "loss" in entry]
 
 
 @pytest.mark.parametrize("kind", ["pair", "steps"])

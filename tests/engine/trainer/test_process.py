@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from engine.events.reader import EventReader
@@ -19,6 +20,7 @@ from engine.runs.folder import create_run
 from engine.runs.launch import trainer_command
 from engine.runs.row_history import read_row_history
 from engine.trainer import process
+from engine.trainer.report import Report
 from engine.trainer.request import StopRequest
 from engine.trainer.train import RewardTrainer
 
@@ -92,11 +94,9 @@ def train():
         signal.signal(number, handler)
 
 
-def launched(run):
-    """Trains a run as a launch would, in processes of its own."""
-    done = subprocess.run(trainer_command(run), capture_output=True, text=True, timeout=240, check=False)
-    run.log.write_text(done.stdout + done.stderr)
-    return done.returncode
+def launched(command):
+    """Runs a command as a launch would run the trainer's."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 def once(condition, act):
@@ -145,6 +145,8 @@ def test_a_run_learns_and_says_so(make_run, train, kind):
     trained = [record for record in rows.values() if record.split == "train"]
     assert [(len(trained), len(rows))] == [(24, 36)]
     assert all([int(epoch) for epoch in record.epochs] == list(range(8)) for record in trained)
+    state = json.loads((run.checkpoints()[-1] / "trainer_state.json").read_text())
+    assert (state["global_step"], state["log_history"]) == (48, []), "the events have the history"
     assert sum(record.right[-1] for record in trained) >= 22
     assert [record.steps for record in rows.values() if record.split == "eval"] == [(48,)] * 12
     histograms = events(run, Histogram)
@@ -258,13 +260,75 @@ def test_a_stop_before_the_first_step_is_heard(make_run, train):
     assert not events(run, Metric)
 
 
-def test_a_half_written_checkpoint_is_passed_over(make_run, train):
-    run = make_run(num_epochs=2)
+def test_a_stop_is_heard_in_the_middle_of_an_evaluation(make_run, train, monkeypatch):
+    values = {"num_epochs": 2, "eval_steps": 4, "adapter": "lora", "lora_dropout": 0.3}
+    whole = make_run(name="whole", **values)
+    assert train(whole) == 0
+    run = make_run(name="stopped", **values)
+    evaluated = Report.on_prediction_step
+    batches = []
+
+    def ask(report, args, state, *rest, **others):
+        batches.append(state.global_step)
+        if batches.count(state.global_step) == 2 and state.global_step in (8, 12):
+            run.stop_request.touch()
+        evaluated(report, args, state, *rest, **others)
+
+    monkeypatch.setattr(Report, "on_prediction_step", ask)
+    for step, resumed_from in ((8, None), (12, "checkpoint-8")):
+        assert train(run) == 0
+        end = events(run, End)[-1]
+        assert (end.status, end.message.count("evaluation")) == ("stopped", 1)
+        assert batches.count(step) == 2, "of three"
+        assert run.checkpoints()[-1].name == f"checkpoint-{step}"
+        assert events(run, Start)[-1].resumed_from == resumed_from
+    batches += [12]
     assert train(run) == 0
-    (run.path / "checkpoint-12" / "trainer_state.json").write_text('{"global_st')
+    assert events(run, End)[-1].status == "finished"
+    assert losses(run) == losses(whole)
+    assert [event.step for event in events(run, Eval)] == [4, 12]
+    assert events(run, Eval)[-1].values["eval_loss"] == events(whole, Eval)[-1].values["eval_loss"]
+
+
+def test_a_half_written_or_damaged_checkpoint_is_passed_over(make_run, train):
+    run = make_run(num_epochs=4)
+    assert train(run) == 0
+    (run.path / "checkpoint-24" / "trainer_state.json").write_text('{"global_st')
+    (run.path / "checkpoint-18" / "optimizer.pt").unlink()
+    weights = run.path / "checkpoint-12" / "model.safetensors"
+    os.truncate(weights, weights.stat().st_size // 2)
     assert train(run) == 0
     assert events(run, Start)[-1].resumed_from == "checkpoint-6"
+    found = [event.message for event in events(run, FindingEvent) if event.code == "checkpoint-damaged"]
+    assert len(found) == 2
+    assert "checkpoint-12 is passed over, it is damaged: model.safetensors has" in found[0]
+    assert "optimizer.pt is missing" in found[1]
     assert events(run)[-1].status == "finished"
+    optimizer = run.path / "checkpoint-24" / "optimizer.pt"
+    optimizer.write_bytes(bytes(optimizer.stat().st_size))
+    assert train(run) == 1
+    end = events(run)[-1]
+    assert "checkpoint-24: This checkpoint does not fit the model, or is damaged" in end.message
+    assert "goes on from the checkpoint before" in end.advice
+
+
+def test_what_fitted_into_memory_is_kept_for_a_resumed_run(make_run, train, monkeypatch):
+    scores = RewardTrainer._scores
+
+    def run_out(trainer, model, batch):
+        if batch["computed"] > 40:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB.")
+        return scores(trainer, model, batch)
+
+    monkeypatch.setattr(RewardTrainer, "_scores", run_out)
+    run = make_run(num_epochs=2, micro_batch_tokens=1000, halve_micro_batch_on_oom=True, sample_packing=False)
+    once(lambda: len(events(run, Metric)) >= 3, run.stop_request.touch)
+    assert train(run) == 0
+    halved = [event.message for event in events(run, FindingEvent) if event.code == "micro-batch-halved"]
+    fits = halved[-1].split("at most ")[1].split(" ")[0]
+    assert train(run) == 0
+    again = [event.message for event in events(run, FindingEvent) if event.code == "micro-batch-halved"][len(halved) :]
+    assert again == [f"As before, micro-batches have at most {fits} positions; the loss stays the same."]
 
 
 @pytest.mark.parametrize(
@@ -301,12 +365,42 @@ def test_a_clock_that_is_set_back_costs_no_checkpoint(make_run, train, monkeypat
     assert [path.name for path in run.checkpoints()] == ["checkpoint-12", "checkpoint-18"]
 
 
-def test_two_processes_give_the_loss_of_one(make_run, train):
+IN_TURN = """
+import os, sys
+from engine.__main__ import main
+for turn, folder in enumerate(sys.argv[1:]):
+    if turn:
+        # The launcher has them meet once.
+        port = str(int(os.environ["MASTER_PORT"]) + 1)
+        os.environ |= {"TORCHELASTIC_USE_AGENT_STORE": "False", "MASTER_PORT": port}
+    assert main(["run", folder]) == 0, folder
+"""
+
+
+def test_two_processes_give_the_loss_of_one(make_run, train, tmp_path):
+    """Also with micro-batches by tokens, resumed; and a stop before the first step ends both."""
     one = make_run("steps", rows=22, num_epochs=2, micro_batch_size=4, name="one")
     halves = {"micro_batch_size": 1, "gradient_accumulation_steps": 2, "num_processes": 2}
     two = make_run("steps", rows=22, num_epochs=2, name="two", **halves)
+    by_tokens = make_run("steps", rows=22, num_epochs=2, name="tokens", micro_batch_tokens=40, **halves)
+    half = {"micro_batch_tokens": 40, "resume_from_checkpoint": str(by_tokens.path / "checkpoint-6")}
+    resumed = make_run("steps", rows=22, num_epochs=2, name="resumed", **half, **halves)
+    stopped = make_run("steps", rows=22, num_epochs=2, name="stopped", **halves)
+    stopped.stop_request.touch()
     assert train(one) == 0
-    assert launched(two) == 0, two.log.read_text()
+    (tmp_path / "in_turn.py").write_text(IN_TURN)
+    runs = (two, by_tokens, resumed, stopped)
+    command = trainer_command(two)
+    command[command.index("--module") :] = [str(tmp_path / "in_turn.py"), *(str(run.path) for run in runs)]
+    log = launched(command)
+    assert log.returncode == 0, log.stderr
+    assert "find_unused_parameters" not in log.stderr
+    for run in (by_tokens, resumed):
+        later = {step: loss for step, loss in losses(one).items() if run is by_tokens or step > 6}
+        assert losses(run) == pytest.approx(later, rel=1e-4)
+    assert losses(resumed) == {step: loss for step, loss in losses(by_tokens).items() if step > 6}
+    assert [event.message for event in events(stopped, End)] == ["Stopped before the first step."]
+    assert not events(stopped, Start)
     assert events(one, Start)[0].digest == events(two, Start)[0].digest
     assert len(losses(one)) == 12
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)
@@ -359,7 +453,11 @@ def test_early_stopping_ends_a_run_that_gets_no_better(make_run, train):
     run = make_run(num_epochs=20, learning_rate=1e-12, early_stopping_patience=2)
     assert train(run) == 0
     assert events(run)[-1].status == "finished"
-    assert events(run, Metric)[-1].step <= 24
+    assert events(run, Metric)[-1].step == 18
+    shutil.rmtree(run.path / "checkpoint-18")
+    assert train(run) == 0
+    assert events(run, Start)[-1].resumed_from == "checkpoint-12"
+    assert events(run, Metric)[-1].step == 18, "what it had waited is not waited again"
 
 
 @pytest.mark.parametrize(
