@@ -3,7 +3,7 @@
 from contextlib import aclosing
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -14,7 +14,8 @@ from textual.widgets.option_list import Option
 from engine.check.found import LOCATED_ROWS
 from engine.error import EngineError
 from engine.inspector.check_messages import CheckReport, FindingSummary
-from engine.inspector.messages import Failure, PresetText
+from engine.inspector.messages import Failure, PresetText, Rows, RowView
+from engine.inspector.row_messages import Located
 from engine.preset.edit import with_number
 from engine.progress import Progress
 from engine.sample import Split
@@ -23,6 +24,7 @@ from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.session import RowSet, Session
 from workbench.widgets.facts import Facts
+from workbench.widgets.finding_rows import FindingRows, row_lines
 from workbench.widgets.ledger_view import LedgerView
 from workbench.widgets.length_histogram import LengthHistogram
 from workbench.widgets.notice import Notice
@@ -46,6 +48,7 @@ class CheckScreen(WorkbenchScreen):
 
     MODE = "check"
     AUTO_FOCUS = ""
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (16, "-low"), (36, "-tall")]  # noqa: RUF012 (Textual's ClassVar)
     CSS = """
     CheckScreen {
         #running { height: 1; display: none; padding: 0 1; background: $panel; }
@@ -83,6 +86,12 @@ class CheckScreen(WorkbenchScreen):
         &.-wide #lengths > .-further { display: block; height: 2fr; }
         &.-wide #found { width: 1fr; height: 1fr; }
         &.-wide FindingList { height: 1fr; max-height: 100%; }
+        #rows-title, FindingRows { display: none; }
+        &.-wide.-tall.-found FindingList { height: auto; min-height: 1; max-height: 50%; }
+        &.-wide.-tall.-found #rows-title, &.-wide.-tall.-found FindingRows { display: block; }
+        &.-tiny #advice { display: none; }
+        &.-wide.-clean #upper { height: 1fr; }
+        &.-wide.-clean #lower { height: 12; }
         &.-wide Facts { width: 40; height: 1fr; margin-top: 0; background: $panel 50%; }
         &.-wide Facts.-steps { width: 53; }
     }
@@ -118,6 +127,8 @@ class CheckScreen(WorkbenchScreen):
                         with Vertical(id="found"):
                             yield Static("Findings", classes="rule", id="findings-title")
                             yield FindingList(id="findings")
+                            yield Static(classes="rule", id="rows-title")
+                            yield FindingRows()
                         yield Facts()
                 yield Static(id="advice")
 
@@ -229,7 +240,9 @@ class CheckScreen(WorkbenchScreen):
         at = findings.highlighted
         findings.clear_options()
         findings.add_options([Option(_finding_line(finding)) for finding in report.findings])
-        title = f"{counted(len(report.findings), 'kind')} of findings"
+        self.set_class(bool(report.findings), "-found")
+        self.set_class(not report.findings, "-clean")
+        title = f"{counted(len(report.findings), 'kind')} of finding"
         if not report.findings:
             title = "No findings: every check passed." if report.complete else "No findings so far."
         self.query_one("#findings-title", Static).update(Content(title))
@@ -244,6 +257,33 @@ class CheckScreen(WorkbenchScreen):
         finding = self._report.findings[event.option_index]
         lines = [Content(visible(finding.message)), Content.assemble(("→ ", "$primary"), visible(finding.advice))]
         self.query_one("#advice", Static).update(Content("\n").join(lines))
+        self._show_rows()
+
+    @on(FindingRows.Resized)
+    def _show_rows(self) -> None:
+        """Show the first rows of the finding under the cursor, as many as there is room for."""
+        at = self.query_one(FindingList).highlighted
+        if self._report is not None and at is not None and at < len(self._report.findings):
+            self._fetch_rows(self._report.findings[at])
+
+    @work(group="rows", exclusive=True, exit_on_error=False)
+    async def _fetch_rows(self, finding: FindingSummary) -> None:
+        pane, title = self.query_one(FindingRows), self.query_one("#rows-title", Static)
+        preset = self._checked
+        split: Split = "train" if finding.rows else "eval"
+        places = (finding.rows or finding.eval_rows)[: pane.room]
+        about = (preset, finding.code, places)
+        if preset is None or about == pane.about:
+            return
+        what = "The first rows of {}; enter shows them all" if places else "{} is about the data set as a whole"
+        title.update(Content(what.format(visible(finding.code))))
+        rows: list[tuple[int, RowView]] = []
+        located = await self.workbench.inspector.locate(preset, split, places) if places else None
+        for position in located.positions if isinstance(located, Located) else ():
+            if position is not None:
+                reply = await self.workbench.inspector.rows(preset, split, position, position + 1)
+                rows += [(position, reply.rows[0])] if isinstance(reply, Rows) and reply.rows else []
+        pane.show(about, [line for position, row in rows for line in row_lines(finding.code, split, position, row)])
 
     @on(OptionList.OptionSelected, "#findings")
     async def _inspect_finding(self, event: OptionList.OptionSelected) -> None:

@@ -134,15 +134,15 @@ class LengthHistogram(Widget):
         return Strip(segments).extend_cell_length(width, self._palette()).crop(0, width)
 
     def _title(self) -> list[Segment]:
-        lengths = self.lengths
-        facts = f"median {lengths.median:,}  95 % ≤ {lengths.p95:,}  longest {lengths.maximum:,}"
+        lengths, width = self.lengths, self.size.width
         unit = "steps" if self.name == "steps" else "tokens"
         name = NAMES.get(self.name or "", self.name or "")
-        if self.size.width < NARROW:
+        if width < NARROW:
             name = name.removesuffix(" of each pair")
-            facts = f"95 % ≤ {lengths.p95:,}  longest {lengths.maximum:,}"
-        else:
-            facts += f" {unit}  {lengths.tokens:,} in all"
+        least = f"95 % ≤ {lengths.p95:,}  longest {lengths.maximum:,}"
+        more = f"median {lengths.median:,}  {least} {unit}"
+        offers = (f"{more}  {lengths.tokens:,} in all", more, least)
+        facts = next((offer for offer in offers if len(name) + 2 + len(offer) <= width), least)
         return [
             Segment(f"{name}  ", self._palette("lengths--title")),
             Segment(facts, self._palette("lengths--faded")),

@@ -1,4 +1,5 @@
 from engine.inspector.messages import Failure
+from workbench.widgets.finding_rows import FindingRows
 from workbench.widgets.ledger_view import LedgerView
 from workbench.widgets.length_histogram import LengthHistogram
 from workbench.widgets.notice import Notice
@@ -73,6 +74,23 @@ async def test_a_finding_about_the_whole_says_so(open_on, stand_in):
         await pilot.pause()
         assert app.current_mode == "check"
         assert ["about the data set as a whole" in note.message for note in app._notifications] == [True]
+
+
+async def test_a_tall_screen_shows_the_first_rows_of_the_finding_under_the_cursor(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await at_check(pilot)
+        assert "The first rows of answer-cut" in said(app, "#rows-title")
+        shown = said(app, FindingRows)
+        assert "train row 3  " in shown and "the reward is read in the middle of the answer" in shown
+        assert "✗  Sydney.⏎I am certain." in shown and "train row 10" in shown
+        await pilot.press("j")
+        await settled(pilot)
+        assert "about the data set as a whole" in said(app, "#rows-title")
+        assert said(app, FindingRows) == ""
+        await pilot.resize_terminal(80, 24)
+        await settled(pilot)
+        assert not app.screen.query_one(FindingRows).display
 
 
 async def test_the_cut_can_be_moved_to_see_what_it_keeps(open_on, stand_in):
