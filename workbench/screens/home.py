@@ -60,10 +60,10 @@ class HomeList(OptionList):
             self.action_first()
         elif 0 <= at + by < self.option_count:
             self.highlighted = at + by
-        elif by > 0:
-            self.screen.focus_next(HomeList)
         else:
-            self.screen.focus_previous(HomeList)
+            lists = [one for one in self.screen.query(HomeList) if one.focusable]
+            if 0 <= (neighbour := lists.index(self) + by) < len(lists):
+                self.screen.set_focus(lists[neighbour])
 
 
 class HomeScreen(WorkbenchScreen):
@@ -271,7 +271,8 @@ def run_line(run: "RunSummary", width: int) -> Content:
         style = "$text-error"
     accuracy = run.eval_accuracy if run.eval_accuracy is not None else run.accuracy
     numbers = [f"loss {short_number(run.loss)}"] if run.loss is not None else []
-    numbers += [f"acc {fraction(accuracy)}"] if accuracy is not None else []
+    name_of_it = "acc" if run.eval_accuracy is None else "eval"
+    numbers += [f"{name_of_it} {fraction(accuracy)}"] if accuracy is not None else []
     if run.live and run.step is not None and run.total_steps:
         numbers.append(f"{run.step}/{run.total_steps}")
     return Content.assemble(

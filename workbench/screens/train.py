@@ -19,7 +19,7 @@ from workbench.gpu_use import look_at_gpus
 from workbench.hardware import look_at_hardware
 from workbench.run_actions import ask_to_clean_up, ask_to_stop, resume
 from workbench.run_follower import TICK, Follower
-from workbench.run_rows import rows_of_steps, show_run_rows
+from workbench.run_rows import open_preset_of, rows_of_steps, show_run_rows
 from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.screens.hard_rows import HardRowsScreen
@@ -45,6 +45,8 @@ class TrainScreen(WorkbenchScreen):
         Binding("k", "clean_up", "Clean up", tooltip="End the processes that outlived the one that leads the run",
                 id="train.clean-up"),
         Binding("r", "resume", "Resume", tooltip="Go on from the last checkpoint", id="train.resume"),
+        Binding("t,p", "again", "Train again", tooltip="The plan of the open preset, from which t starts the next run",
+                id="train.again", key_display="t"),
         Binding("p", "plan", "Plan", tooltip="What the open preset would train", id="train.plan"),
         Binding("p", "watch", "Watch", tooltip="Back to the run", id="train.watch"),
         Binding("o", "log", "Log", tooltip="The end of train.log", id="train.log"),
@@ -234,6 +236,13 @@ class TrainScreen(WorkbenchScreen):
         self.query_one("#launch", Button).focus()
         self.refresh_bindings()
 
+    @work(group="launch", exclusive=True, exit_on_error=False)
+    async def action_again(self) -> None:
+        """Show the plan for the next run: of the preset that is open, or where none is, of the run's own."""
+        if self.workbench.session.path is None and self.run_view.folder is not None:
+            await open_preset_of(self.workbench, self.run_view.folder)
+        self.action_plan()
+
     def action_watch(self) -> None:
         """Back to the run."""
         self.query_one(ContentSwitcher).current = "run"
@@ -284,7 +293,8 @@ class TrainScreen(WorkbenchScreen):
         live = self.run_view.live
         return {
             "launch": not watching and self.workbench.session.valid,
-            "plan": watching,
+            "plan": watching and live,
+            "again": watching and not live,
             "watch": not watching and self.run_view.folder is not None and self.workbench.run_folder is not None,
             "stop": watching and live and state != "orphaned",
             "clean_up": watching and state == "orphaned",

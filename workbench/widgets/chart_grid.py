@@ -32,7 +32,7 @@ class ChartGrid(Grid):
         Binding("y", "log_scale", "Y log", tooltip="The focused chart on a logarithmic scale", show=False,
                 id="charts.log"),
         Binding("m", "smooth", "Smooth", tooltip="Length of the moving average", show=False, id="charts.smooth"),
-        Binding("n", "turn(1)", "Next charts", tooltip="The next metrics", id="charts.next"),
+        Binding("n", "turn(1)", "Charts", tooltip="The next metrics", id="charts.next"),
         Binding("b", "turn(-1)", "Charts before", tooltip="The metrics before", show=False, id="charts.before"),
         Binding("plus,equals_sign", "zoom(2)", "Zoom in", tooltip="Around the crosshair, or to the latest",
                 show=False, id="charts.zoom-in"),

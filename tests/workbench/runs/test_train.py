@@ -194,6 +194,22 @@ async def test_the_plan_and_the_run_are_one_key_apart(make_app, make_run, make_r
         await settle(pilot, lambda: "60/200" in screen_text(app))
 
 
+async def test_the_way_to_the_next_run_is_in_sight_where_one_is_over(
+    make_app, make_run, make_records, watch, settle, pair_preset
+):
+    folder = make_run("pairs-1", make_records(60, end=End("finished", "fine")))
+    update_manifest(folder, preset_path=str(pair_preset))
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await watch(pilot, folder, "60/60")
+        assert "t Train again" in screen_text(app).splitlines()[-1]
+        await pilot.press("t")
+        await settle(pilot, lambda: "Train pairs" in screen_text(app))
+        await settle(pilot, lambda: "t Train " in screen_text(app).splitlines()[-1])
+        await pilot.press("p")
+        await settle(pilot, lambda: "60/60" in screen_text(app))
+
+
 async def test_detach_leaves_the_run_alone(make_app, make_run, make_records, watch, settle):
     folder = make_run("pairs-1", make_records(60, total=200), live=True)
     app = make_app()
