@@ -160,7 +160,11 @@ def _solutions(problem: dict[str, Any]) -> Iterable[dict[str, Any]]:
         wrong_at = judged["start_idx"]
         before = len(lines) if wrong_at is None else sum(line.end() <= wrong_at for line in lines)
         labels = [True if i < before else False if i == before else None for i in range(len(lines))]
-        yield {"prompt": problem["_text"], "completions": [line.group().strip() for line in lines], "labels": labels}
+        yield {
+            "prompt": f"{problem['_text']}\n",
+            "completions": [line.group().strip() for line in lines],
+            "labels": labels,
+        }
 
 
 def _package(folder: Path, requirement: str, source: bool = False) -> Path:

@@ -1,122 +1,202 @@
-"""Real models on human judgements, by us and by TRL with the same settings: held-out accuracy and CPU time.
+"""Real models on human judgements, by us and by TRL with the same settings: what each has learned, and its CPU time.
 
-    python benchmarks/recipes.py RECIPE [--materials DIR] [--trl DIR] [--rows N]
+    python benchmarks/recipes.py RECIPE [--materials DIR] [--trl DIR] [--rows N] [--seeds N] [--out DIR]
+    python benchmarks/recipes.py RECIPE --validate [--set KEY=VALUE]...
 
-RECIPE is one of minilm-pairs, minilm-pairs-lora, smollm2-pairs-lora, minilm-steps, smollm2-steps-lora. Models and data
-are fetched into DIR (kept for the next time; without it they are fetched anew). TRL trains on the token ids that our
-preview shows. The two draw their batches in different orders, so that the losses are not compared here
-(benchmarks/train.py does that); what counts is what each has learned, beside what the length or the majority alone
-would give. CPU time is that of the whole command, from its start to the saved model.
+Models and data are fetched into `--materials` (kept for the next time; without it they are fetched anew), TRL is
+installed for the moment, or found in `--trl` (1.8.0 for steps). Both sides train from the same model on the token ids
+that our preview shows, in a process and an order of their own for each seed, with one thread. Both saved models are
+then loaded by transformers (and peft) alone and go through one loop, which scores one unpadded sequence at a time.
+CPU time is that of the training command from its start to the saved model, without evaluation. `--out` leaves the runs
+in a folder, to be looked at with `rm-workbench runs`.
+
+The table says what each side reached over the seeds, what a step's or answer's length alone would reach, and the
+difference of the two sides with its standard error over held-out rows (bootstrap; rows are drawn, not steps).
+
+`--validate` is for choosing settings: ours alone, on a fifth of the training prompts in place of the held-out rows.
 """
 
 import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import materials
 from peers import install
+from recipe_scores import Judged, Row, difference, length_alone, measures, position_alone, scores_of
 
 ROOT = Path(__file__).parent.parent
-TARGETS = {"minilm": ["query", "value"], "smollm2": ["q_proj", "v_proj"]}
 
 
 class Recipe(NamedTuple):
-    """A model, the kind of judgements, and how it is trained."""
+    """A model, the kind of judgements, how many rows it trains on and how often, and what else its preset says."""
 
     model: str
     kind: str
-    lora: bool
-    learning_rate: float
-    batch: int
-    epochs: int = 1
-    rows: int | None = None
+    rows: int
+    seeds: int
+    settings: Mapping[str, Any]
 
+
+class Side(NamedTuple):
+    """What one side reached: of each seed, what its model makes of the held-out rows, and its CPU seconds."""
+
+    judged: list[list[Judged]]
+    seconds: list[float]
+
+
+def lora(model: str) -> dict[str, Any]:
+    """The adapter of a recipe."""
+    targets = {"minilm": ["query", "value"], "smollm2": ["q_proj", "v_proj"]}[model]
+    return {"adapter": "lora", "lora_r": 16, "lora_alpha": 32, "lora_target_modules": targets}
+
+
+STEPS = {"micro_batch_size": 8, "class_weights": "balanced", "sequence_len": 256}
 
 RECIPES = {
-    "minilm-pairs": Recipe("minilm", "pairs", False, 5e-5, 16),
-    "minilm-pairs-lora": Recipe("minilm", "pairs", True, 5e-4, 16),
-    "smollm2-pairs-lora": Recipe("smollm2", "pairs", True, 5e-4, 16, rows=1600),
-    "minilm-steps": Recipe("minilm", "steps", False, 5e-5, 8, epochs=3),
-    "smollm2-steps-lora": Recipe("smollm2", "steps", True, 5e-4, 8),
+    "minilm-pairs": Recipe("minilm", "pairs", 1000, 3, {"learning_rate": 5e-5}),
+    "minilm-pairs-lora": Recipe("minilm", "pairs", 1000, 3, {"learning_rate": 5e-4, **lora("minilm")}),
+    "smollm2-pairs": Recipe("smollm2", "pairs", 320, 1, {"learning_rate": 2e-5}),
+    "smollm2-pairs-lora": Recipe("smollm2", "pairs", 320, 1, {"learning_rate": 5e-4, **lora("smollm2")}),
+    "minilm-steps": Recipe("minilm", "steps", 432, 1, {"learning_rate": 1e-4, "num_epochs": 2, **STEPS}),
+    "minilm-steps-lora": Recipe(
+        "minilm", "steps", 432, 1, {"learning_rate": 1e-3, "num_epochs": 2, **STEPS, **lora("minilm")}
+    ),
+    "smollm2-steps": Recipe("smollm2", "steps", 432, 1, {"learning_rate": 2e-5, **STEPS}),
+    "smollm2-steps-lora": Recipe("smollm2", "steps", 432, 1, {"learning_rate": 5e-4, **STEPS, **lora("smollm2")}),
 }
 
 
 def main() -> None:
     """Train both, and print what each reached."""
+    options = parsed()
+    recipe = RECIPES[options.recipe]
+    settings = {key: json.loads(value) for key, value in (change.split("=", 1) for change in options.set)}
+    recipe = Recipe(
+        recipe.model,
+        recipe.kind,
+        options.rows or recipe.rows,
+        options.seeds or recipe.seeds,
+        {**recipe.settings, **settings},
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        out = (options.out or Path(scratch) / "out").resolve()
+        kept = (options.materials or Path(scratch) / "materials").resolve()
+        kept.mkdir(parents=True, exist_ok=True)
+        package = "trl" if recipe.kind == "pairs" else "trl==1.8.0"
+        trl = None if options.validate else options.trl or install(Path(scratch) / "trl", package)
+        load = os.getloadavg()[0]
+        sides = {"rm-workbench": Side([], [])} | ({f"TRL {trl_version(trl)}": Side([], [])} if trl else {})
+        for seed in range(recipe.seeds):
+            work = out / f"{options.recipe}-{seed}"
+            work.mkdir(parents=True)
+            preset = write_preset(recipe, seed, kept, work, options.validate)
+            training, held_out = (encoded(work, split) for split in ("train", "eval"))
+            run = create_run(work)
+            commands = [["-m", "engine", "run", str(run)]]
+            if trl:
+                commands.append([str(Path(__file__).with_name("recipe_trl.py")), str(work), str(trl.resolve())])
+            for (name, side), command in zip(sides.items(), commands, strict=True):
+                side.seconds.append(train(command, work))
+                model = run / "model" if side is sides["rm-workbench"] else work / "trl" / "model"
+                side.judged.append(scores_of(model, preset["base_model"], held_out))
+                print(
+                    f"seed {seed}, {name}: {measures(side.judged[-1])}, {side.seconds[-1]:.0f} CPU s", file=sys.stderr
+                )
+        print(f"{options.recipe}: {len(training)} training rows, {len(held_out)} held out; {in_words(recipe.settings)}")
+        print(
+            f"torch {version('torch')}, transformers {version('transformers')}, one thread,"
+            f" load {load:.1f} to {os.getloadavg()[0]:.1f}, seeds 0 to {recipe.seeds - 1}"
+        )
+        print_table(sides, training, held_out)
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--materials", type=Path, help="folder to keep models and data in")
     parser.add_argument("--trl", type=Path, help="folder that trl was installed into (1.8.0 for steps)")
     parser.add_argument("--rows", type=int, help="train on the first rows only")
-    parser.add_argument("--peer", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    recipe = RECIPES[options.recipe]
-    if options.peer:
-        sys.path.insert(0, str(options.trl))
-        train_trl(recipe, options.peer)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        kept = (options.materials or Path(scratch) / "materials").resolve()
-        kept.mkdir(parents=True, exist_ok=True)
-        package = "trl" if recipe.kind == "pairs" else "trl==1.8.0"
-        trl = options.trl or install(Path(scratch) / "trl", package)
-        work = Path(scratch) / "work"
-        work.mkdir()
-        write_preset(recipe._replace(rows=options.rows or recipe.rows), kept, work)
-        ours, seconds = measured(lambda: train_ours(work))
-        print_result("rm-workbench", ours, seconds)
-        if trl:
-            write_encodings(work)
-            command = [sys.executable, __file__, options.recipe, "--trl", str(trl.resolve()), "--peer", str(work)]
-            _, seconds = measured(lambda: subprocess.run(command, check=True))
-            print_result("TRL", json.loads((work / "trl.json").read_text()), seconds)
-        baselines = {name: value for name, value in ours.items() if name.endswith("_baseline")}
-        print(*(f"{name.removeprefix('eval_')} {value:.3f}" for name, value in baselines.items()))
+    parser.add_argument("--seeds", type=int, help="train with this many seeds")
+    parser.add_argument("--out", type=Path, help="folder to leave presets and runs in")
+    parser.add_argument("--validate", action="store_true", help="ours alone, on a fifth of the training prompts")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change the preset; JSON values"
+    )
+    return parser.parse_args()
 
 
-def print_result(name: str, result: dict[str, float], seconds: float) -> None:
-    """One contestant's line."""
-    values = {key: result[f"eval_{key}"] for key in ("accuracy", "balanced_accuracy") if f"eval_{key}" in result}
-    shown = "  ".join(f"{key} {value:.3f}" for key, value in values.items())
-    print(f"{name:<14}held out: {shown}   {seconds:.0f} CPU s", flush=True)
+def print_table(sides: Mapping[str, Side], training: Sequence[Row], held_out: Sequence[Row]) -> None:
+    """A line for each side and each baseline: measures as means over the seeds, and CPU seconds."""
+    ours, *theirs = sides.values()
+    names = list(measures(ours.judged[0]))
+    print(f"{'':<20}", *(f"{name:>18}" for name in names), f"{'CPU s':>8}")
+    for name, side in sides.items():
+        each = [measures(judged) for judged in side.judged]
+        cells = [spread([values[measure] for values in each]) for measure in names]
+        print(f"{name:<20}", *(f"{cell:>18}" for cell in cells), f"{statistics.mean(side.seconds):>8.0f}")
+    baselines = {"length alone": length_alone(training, held_out)}
+    if "labels" in training[0]:
+        baselines["position alone"] = position_alone(training, held_out)
+        baselines["always right"] = [row._replace(scores=(1.0,) * len(row.scores)) for row in ours.judged[0]]
+    for name, judged in baselines.items():
+        values = measures(judged)
+        print(f"{name:<20}", *(f"{values[measure]:>18.3f}" for measure in names))
+    for other in theirs:
+        apart, error = difference(ours.judged, other.judged)
+        print(f"{names[0]}, rm-workbench less TRL: {apart:+.3f}, standard error over held-out rows {error:.3f}")
 
 
-def measured(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What `work` returns, and the CPU seconds of the processes it started and waited for."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = work()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return result, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def spread(values: Sequence[float]) -> str:
+    """The mean, and how far the seeds are spread."""
+    deviation = f" ±{statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{deviation}"
 
 
-def write_preset(recipe: Recipe, kept: Path, work: Path) -> None:
-    """The preset of a recipe, as JSON, which is YAML."""
+def in_words(settings: Mapping[str, Any]) -> str:
+    """A recipe's settings in a line."""
+    return ", ".join(f"{key} {value}" for key, value in settings.items() if not key.startswith("lora_"))
+
+
+def trl_version(trl: Path) -> str:
+    """The version of an installed TRL."""
+    return next(trl.glob("trl-*.dist-info")).name.removeprefix("trl-").removesuffix(".dist-info")
+
+
+def write_preset(recipe: Recipe, seed: int, kept: Path, work: Path, validate: bool) -> dict[str, Any]:
+    """Write the preset of a recipe as JSON, which is YAML, and its rows beside it; gives the preset."""
     model = (materials.minilm if recipe.model == "minilm" else materials.smollm2)(kept)
     pairs = recipe.kind == "pairs"
-    train, test = (materials.sentence_pairs if pairs else materials.solution_steps)(kept)
-    if recipe.rows:
-        lines = train.read_text(encoding="utf-8").splitlines(keepends=True)[: recipe.rows]
-        train = work / "train.jsonl"
-        train.write_text("".join(lines), encoding="utf-8")
-    type_ = "bradley_terry" if pairs else "stepwise_supervised"
+    train_file, test_file = (materials.sentence_pairs if pairs else materials.solution_steps)(kept)
+    train_rows, test_rows = (
+        file.read_text(encoding="utf-8").splitlines(keepends=True) for file in (train_file, test_file)
+    )
+    if validate:
+        train_rows, test_rows = split_by_prompt(train_rows)
+    data: dict[str, Any] = {"type": "bradley_terry" if pairs else "stepwise_supervised"}
+    if recipe.model == "minilm" and not pairs:
+        # Its tokenizer has no token for a line break: without one, a step has no end that the model could see.
+        data["step_separator"] = "[SEP]"
+    places = {"datasets": work / "train.jsonl", "test_datasets": work / "test.jsonl"}
+    for place, rows in zip(places.values(), (train_rows[: recipe.rows], test_rows), strict=True):
+        place.write_text("".join(rows), encoding="utf-8")
     preset: dict[str, Any] = {
         "base_model": str(model),
         "reward_model" if pairs else "process_reward_model": True,
-        "num_labels": 1 if pairs else 2,
-        "datasets": [{"path": str(train), "type": type_}],
-        "test_datasets": [{"path": str(test), "type": type_}],
+        **{key: [{"path": str(place), **data}] for key, place in places.items()},
         "sequence_len": 512,
         "excess_length_strategy": "truncate",
-        "micro_batch_size": recipe.batch,
-        "num_epochs": recipe.epochs,
-        "learning_rate": recipe.learning_rate,
+        "micro_batch_size": 16,
+        "num_epochs": 1,
         "lr_scheduler": "linear",
         "warmup_ratio": 0.1,
         "optimizer": "adamw_torch",
@@ -124,124 +204,58 @@ def write_preset(recipe: Recipe, kept: Path, work: Path) -> None:
         "output_dir": str(work / "run"),
         "device": "cpu",
         "bf16": False,
-        "seed": 0,
+        "num_threads": 1,
+        "seed": seed,
+        **recipe.settings,
     }
-    if recipe.lora:
-        targets = TARGETS[recipe.model]
-        preset |= {"adapter": "lora", "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
-        preset["lora_target_modules"] = targets
     (work / "recipe.yaml").write_text(json.dumps(preset, indent=1), encoding="utf-8")
+    return preset
+
+
+def split_by_prompt(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Rows of four fifths of the prompts, and of the last fifth. Pairs have few prompts: their last tenth."""
+    prompts = [json.loads(line)["prompt"] for line in lines]
+    each = list(dict.fromkeys(prompts))
+    if len(each) < len(lines) / 10:
+        return list(lines[: -(len(lines) // 10)]), list(lines[-(len(lines) // 10) :])
+    back = set(each[-(len(each) // 5) :])
+    parts: tuple[list[str], list[str]] = ([], [])
+    for prompt, line in zip(prompts, lines, strict=True):
+        parts[prompt in back].append(line)
+    return parts
 
 
 def rm_workbench(work: Path, *arguments: str) -> Iterator[dict[str, Any]]:
     """What a command of ours prints with --json."""
     command = [sys.executable, "-m", "workbench", *arguments, "--json"]
-    environment = {"PYTHONPATH": str(ROOT)}
-
-    done = subprocess.run(
-        command, cwd=work, env=os.environ | environment, stdout=subprocess.PIPE, check=True, text=True
-    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=work, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     return map(json.loads, done.stdout.splitlines())
 
 
-def train_ours(work: Path) -> dict[str, float]:
-    """Train the preset in a process that we wait for, so that its CPU time is known; the last evaluation's values."""
-    run = Path(next(iter(rm_workbench(work, "train", "recipe.yaml", "--no-launch")))["path"])
-    command = [sys.executable, "-m", "engine", "run", str(run)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"}
-    subprocess.run(command, cwd=work, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    events = map(json.loads, (run / "events.jsonl").read_text(encoding="utf-8").splitlines())
-    values: dict[str, float] = [event["values"] for event in events if event["kind"] == "eval"][-1]
-    return values
+def create_run(work: Path) -> Path:
+    """The folder of a run of the preset that is not launched yet; the held-out rows are left to `scores_of`."""
+    arguments = ("train", "recipe.yaml", "--set", "test_datasets=[]", "--no-launch")
+    return Path(next(rm_workbench(work, *arguments))["path"])
 
 
-def write_encodings(work: Path) -> None:
-    """The token ids of both splits, as the preview shows them."""
-    for split in ("train", "eval"):
-        rows = rm_workbench(work, "preview", "recipe.yaml", "--split", split, "--rows", "0:100000")
-        names = ("chosen_ids", "rejected_ids", "input_ids", "labels")
-        kept = [{name: row[name] for name in names if name in row} for row in rows if row.get("kept")]
-        (work / f"{split}.json").write_text(json.dumps(kept), encoding="utf-8")
+def train(command: Sequence[str], work: Path) -> float:
+    """Run a side's training to its end in a process that is waited for; gives its CPU seconds."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with (work / "log.txt").open("a") as log:
+        subprocess.run([sys.executable, *command], cwd=work, env=environment, stdout=log, stderr=log, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def train_trl(recipe: Recipe, work: Path) -> None:
-    """Through TRL, on the same token ids with the same settings."""
-    import torch
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
-
-    preset = json.loads((work / "recipe.yaml").read_text())
-    train, test = (json.loads((work / f"{split}.json").read_text()) for split in ("train", "eval"))
-    pairs = recipe.kind == "pairs"
-    common: dict[str, Any] = {
-        "output_dir": str(work / "trl"),
-        "per_device_train_batch_size": recipe.batch,
-        "num_train_epochs": recipe.epochs,
-        "learning_rate": recipe.learning_rate,
-        "lr_scheduler_type": "linear",
-        "warmup_steps": 0.1,
-        "optim": "adamw_torch",
-        "bf16": False,
-        "use_cpu": True,
-        "gradient_checkpointing": False,
-        "report_to": [],
-        "save_strategy": "no",
-        "disable_tqdm": True,
-        "max_length": 512,
-        "seed": 0,
-    }
-    lora = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": TARGETS[recipe.model]}
-    adapter = LoraConfig(**lora, task_type="SEQ_CLS" if pairs else "TOKEN_CLS") if recipe.lora else None
-    auto = AutoModelForSequenceClassification if pairs else AutoModelForTokenClassification
-    tokenizer = AutoTokenizer.from_pretrained(preset["base_model"])
-    model = auto.from_pretrained(preset["base_model"], num_labels=1 if pairs else 2, dtype=torch.float32)
-    model.config.pad_token_id = tokenizer.pad_token_id
-    if pairs:
-        from trl import RewardConfig as Config
-        from trl import RewardTrainer as Trainer
-    else:
-        from trl.experimental.prm import PRMConfig as Config  # type: ignore[no-redef]
-        from trl.experimental.prm import PRMTrainer as Trainer  # type: ignore[no-redef]
-    trainer: Any = Trainer(
-        model=model,
-        args=Config(**common),
-        train_dataset=Dataset.from_list(train),
-        processing_class=tokenizer,
-        peft_config=adapter,
-    )
-    trainer.train()
-    result = held_out(trainer.model.eval(), test, tokenizer.pad_token_id)
-    (work / "trl.json").write_text(json.dumps(result))
-
-
-def held_out(model: Any, rows: list[dict[str, Any]], pad: int) -> dict[str, float]:
-    """Accuracy on rows of token ids, scored one batch of padded sequences at a time."""
-    import torch
-
-    def scores(sequences: list[list[int]]) -> Any:
-        width = max(map(len, sequences))
-        ids = torch.tensor([row + [pad] * (width - len(row)) for row in sequences])
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in sequences])
-        with torch.no_grad():
-            return model(input_ids=ids, attention_mask=mask).logits
-
-    if "chosen_ids" in rows[0]:
-        right = 0.0
-        for start in range(0, len(rows), 16):
-            batch = rows[start : start + 16]
-            chosen, rejected = (scores([row[f"{side}_ids"] for row in batch])[:, 0] for side in ("chosen", "rejected"))
-            right += ((chosen > rejected) + 0.5 * (chosen == rejected)).sum().item()
-        return {"eval_accuracy": right / len(rows)}
-    hits: dict[int, list[bool]] = {0: [], 1: []}
-    for row in rows:
-        predicted = scores([row["input_ids"]])[0].argmax(-1).tolist()
-        for token, label in zip(predicted, row["labels"], strict=True):
-            if label != -100:
-                hits[label].append(token == label)
-    found = hits[0] + hits[1]
-    recalls = [sum(part) / len(part) for part in hits.values() if part]
-    return {"eval_accuracy": sum(found) / len(found), "eval_balanced_accuracy": sum(recalls) / len(recalls)}
+def encoded(work: Path, split: str) -> list[Row]:
+    """The token ids of a split, as the preview shows them; they are also written to a file."""
+    rows = rm_workbench(work, "preview", "recipe.yaml", "--split", split, "--rows", "0:100000")
+    names = ("chosen_ids", "rejected_ids", "input_ids", "labels")
+    kept = [{name: row[name] for name in names if name in row} for row in rows if row.get("kept")]
+    (work / f"{split}.json").write_text(json.dumps(kept), encoding="utf-8")
+    return kept
 
 
 if __name__ == "__main__":
