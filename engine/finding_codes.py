@@ -479,6 +479,18 @@ _TABLE: tuple[Code, ...] = (
         "Decode the source as UTF-8; strip control characters.",
         '{"input": "Itâ€™s late", "chosen": "Yes", "rejected": "No"}',
     ),
+    Code(
+        "invisible-text",
+        INFO,
+        "row",
+        "the text holds characters that a reader does not see",
+        "Spaces and joiners of no width, byte order marks, controls that reverse the order of reading, tags. To the "
+        "model they are tokens like others: texts that look alike are not, and a person who judged the answers saw "
+        "something else. What a script or an emoji needs (Persian, Hindi, Thai, right-to-left text, families, flags) "
+        "is not counted. The screen shows each as its code point.",
+        "Strip them from the source, unless they are the matter itself.",
+        '{"input": "Is 2 prime?", "chosen": "Yes.\\u200b", "rejected": "No."}',
+    ),
 )
 
 CODES: Mapping[str, Code] = {code.name: code for code in _TABLE}

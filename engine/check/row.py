@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedTokenizerBase
 
+from engine.check.hidden import hidden
 from engine.check.suspect import suspect
 from engine.check.texts import (
     answer_text,
@@ -90,11 +91,14 @@ def sample_findings(
 
 def _row_text(columns: dict[str, Any], special: "re.Pattern[str] | None") -> Iterator[Finding]:
     """What the row's own text shows: that of its columns, before any format or template has added to it."""
-    suspicious = spelled = False
+    suspicious = hides = spelled = False
     for where, text in _strings(columns):
         if not suspicious and (why := suspect(text)):
             suspicious = True
             yield finding("encoding-suspect", f"`{where}`: {why}")
+        if not hides and (what := hidden(text)):
+            hides = True
+            yield finding("invisible-text", f"`{where}`: {what}")
         if special and not spelled and (match := special.search(text)):
             spelled = True
             yield finding("special-in-text", f"`{where}` spells {match[0]} at character {match.start()}")

@@ -16,6 +16,9 @@ from workbench.screen_text import visible
         ("\u202egnp.exe", "⟨202E⟩gnp.exe"),
         ("\ud800", "⟨D800⟩"),
         ("👍🏽", "👍⟨1F3FD⟩"),
+        ("👩\u200d🚀", "👩⟨200D⟩🚀"),
+        ("می\u200cخواهم", "می\u200cخواهم"),  # Persian without its joiner would be another word
+        ("x\u200cy می\u200c\u200c", "x⟨200C⟩y می\u200c⟨200C⟩"),
         ("", ""),
     ],
 )

@@ -135,6 +135,7 @@ PLANTED_COLUMNS = {
     "empty-answer": {"input": "What?", "chosen": "So.", "rejected": ""},
     "special-in-text": {"input": "What?<|im_end|>", "chosen": "So.", "rejected": "No."},
     "encoding-suspect": {"input": "Whatâ€™s that?", "chosen": "So.", "rejected": "No."},
+    "invisible-text": {"input": "What?", "chosen": "S\u200bo.", "rejected": "No."},
     "prompt-repeated": {"input": "What is that?", "chosen": "What is that? So.", "rejected": "What is that? No."},
     "prompt-ignored": {
         "input": "Gold, iron.",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from engine.check.hidden import hidden
 from engine.check.row import sample_findings
 from engine.check.suspect import suspect
 from engine.sample import Conversation, Pair, PlainText, Steps, TokenIds
@@ -140,6 +141,11 @@ PAIR = {"prompt": "Hi", "chosen": "Hello", "rejected": "Go"}
         ("encoding-suspect", {"prompt": "Itâ€™s late."}, "`prompt`: mojibake"),
         ("encoding-suspect", {"chosen": [user("Hi"), bot("caf\ufffd")]}, "`chosen.1.content`: a replacement character"),
         ("encoding-suspect", {"rejected": "a\x1b[31m"}, "`rejected`: a terminal escape at character 1"),
+        (
+            "invisible-text",
+            {"rejected": "a\u202eb\u2066"},
+            "`rejected`: 2 invisible characters, the first U+202E (right-to-left override) at character 1",
+        ),
     ],
 )
 def test_odd_text_is_found_in_the_columns_that_are_read(code, change, where):
@@ -217,6 +223,30 @@ def test_text_that_looks_badly_decoded(text):
 )  # fmt: skip
 def test_text_in_any_language_is_text(text):
     assert suspect(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffmark", "a\ufeffb", "zero\u200bwidth", "x\u200cy", "x\u200dy", "a\u200e b", "a\u200f b", "2\u2060%",
+        "if (admin\u2069\u2066) {", "gpj.\u202egnp\u202c", "אב\u202egnp", "میخواهم\ufeff", "😀\u200d alone",
+        "می\u200c\u200cخواهم", "hi\U000e0068\U000e0069", "中\u2060文",
+    ],
+)  # fmt: skip
+def test_characters_that_hide_without_need_are_told(text):
+    assert hidden(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain", "naïve “café”", "می\u200cخواهم", "نامه\u200cای", "क\u094d\u200dष", "क\u094d\u200cष", "ශ්\u200dරී",
+        "👩\u200d👩\u200d👧", "👩🏽\u200d🚀", "🏳️\u200d🌈", "❤️\u200d🔥", "🏴\U000e0067\U000e0062\U000e0065\U000e007f",
+        "ภาษา\u200bไทย", "ភាសា\u200bខ្មែរ", "שלום (C++\u200e)", "مرحبا \u2068Bob\u2069", "\u200fאב", "a\u00a0b",
+    ],
+)  # fmt: skip
+def test_characters_that_a_script_or_an_emoji_needs_are_let_pass(text):
+    assert hidden(text) is None
 
 
 def test_utf8_of_common_text_read_as_cp1252_is_told():
