@@ -3,7 +3,7 @@ for it, spelled out naively: the plan is tested here, and the kernel by the prob
 """
 
 import math
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -67,25 +67,43 @@ def kernel(monkeypatch):
 
 
 def decide(model, make_preset, **options):
+    model.eval()
     install_reader(model)
     return choose_packing(model, make_preset(), "cpu", 0, **options)
 
 
-FAMILIES = {"llama": {}, "qwen2": {"num_key_value_heads": 1}, "mistral": {"sliding_window": 8}}
+FAMILIES = {
+    "llama": {},
+    "qwen2": {"num_key_value_heads": 1},
+    "mistral": {"sliding_window": 8},
+}
+SCALED = {"gemma3_text": {"sliding_window": 8, "query_pre_attn_scalar": 5}}
 
 
 @pytest.mark.parametrize("prune", [False, True])
-@pytest.mark.parametrize("kind", ["pair", "steps"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "kind"), [*product(SCALED, ["pair"]), *product(FAMILIES, ["pair", "steps"])])
 def test_every_sequence_is_as_it_would_be_alone(make_model, kernel, family, kind, prune):
     samples = pairs() if kind == "pair" else steps()
-    model = make_model(family, kind, **FAMILIES[family]).double().train()
+    model = make_model(family, kind, **(FAMILIES | SCALED)[family]).double().train()
     expected = each_alone(model, samples)
     install_reader(model)
     install_packed_attention(model, varlen=True)
     install_pruning(model)
     assert_same(scores_and_gradients(model, PackCollator(prune)(samples)), expected, torch.float64)
     assert len(kernel) == 2
+
+
+def test_segments_several_deep_are_as_they_would_be_alone(make_model, kernel):
+    stem, middle = [*range(2, 14)], [*range(14, 24)]
+    ends = [[*stem, 30], [*stem, *middle, 31, 32], [*stem, *middle, 33], [*stem, *middle, 34, 35, 36]]
+    samples = rows([PairEncoding(c, r, len(c) - 1, len(r) - 1, 0) for c, r in (ends[:2], ends[2:])])
+    assert max(len(segment.ancestors) for segment in PackCollator()(samples)["pack"].segments) == 2
+    model = make_model("mistral", sliding_window=15).double().train()
+    expected = each_alone(model, samples)
+    install_reader(model)
+    install_packed_attention(model, varlen=True)
+    install_pruning(model)
+    assert_same(scores_and_gradients(model, PackCollator()(samples)), expected, torch.float64)
 
 
 def test_checkpointed_layers_are_as_they_would_be_alone(make_model, kernel):
