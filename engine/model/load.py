@@ -9,6 +9,8 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
     AutoConfig,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -61,6 +63,7 @@ def load_model(
             revision=preset.revision_of_model or "main",
         ),
     )
+    refuse_type(config, preset)
     set_padding(config, tokenizer)
     kind = AutoModelForSequenceClassification if preset.model_kind == "pair" else AutoModelForTokenClassification
     options: dict[str, Any] = {"dtype": precision.weights, "use_safetensors": True, "trust_remote_code": remote}
@@ -93,6 +96,21 @@ def load_model(
     return LoadedModel(trained, bool(missing), sum(n for n, _ in counts), sum(n for n, trains in counts if trains))
 
 
+def refuse_type(config: PretrainedConfig, preset: Preset) -> None:
+    """Raise ModelError where transformers has no class of the config's type for the preset's kind."""
+    auto, known, what = {
+        "pair": ("AutoModelForSequenceClassification", MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, "a text"),
+        "steps": ("AutoModelForTokenClassification", MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, "steps"),
+    }[preset.model_kind]
+    its_own = preset.trust_remote_code and auto in (getattr(config, "auto_map", None) or {})
+    if type(config) not in known and not its_own:
+        raise ModelError(
+            f"transformers has no model of the type {config.model_type} that scores {what} ({auto}).",
+            str(preset.base_model),
+            "Use a model of another type: llama, mistral, qwen2, qwen3, gemma2 and many more have one.",
+        )
+
+
 def set_padding(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
     """Let the config (and a text model's inside it) name the tokenizer's padding token, which pooling relies on."""
     for part in (config, config.get_text_config()):
@@ -115,9 +133,17 @@ def disable_dropout(model: nn.Module) -> None:
 def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, preset: Preset) -> None:
     """Give tokens that the preset adds their embeddings; refuse a tokenizer that is not the model's.
 
-    Raises ModelError where the tokenizer has tokens beyond the model's vocabulary that no key of the preset added.
+    Raises ModelError where the tokenizer has tokens beyond the model's vocabulary that no key of the preset added, or
+    the model has no vocabulary.
     """
-    embeddings: Any = model.get_input_embeddings()
+    try:
+        embeddings: Any = model.get_input_embeddings()
+    except NotImplementedError as error:
+        raise ModelError(
+            f"{type(model).__name__} has no embeddings of tokens to begin with.",
+            str(preset.base_model),
+            "Use a model that reads the ids of a tokenizer.",
+        ) from error
     rows = embeddings.weight.shape[0]
     beyond = {token for token, index in tokenizer.get_vocab().items() if index >= rows}
     if not beyond:

@@ -14,6 +14,7 @@ from engine.batch.pad import Batch, PadCollator
 from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import MASKED, EncodedRow, StepsEncoding
 from engine.model.packed_attention import install_packed_attention, install_pruning
+from engine.model.padding import prove_padding
 from engine.model.read import reads_hidden_states
 from engine.model.varlen import DEVICES
 from engine.preset.schema import Preset
@@ -50,9 +51,12 @@ def choose_packing(model: Any, preset: Preset, device: str, pad_id: int, autocas
 
     The probe takes a few random sequences through the model, padded and packed, and compares scores and gradients: on
     the device and under the autocast that training has. Where there is a variable-length kernel, it is tried first.
+
+    Raises ModelError where the model cannot be trained padded either.
     """
     body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     if why := refused(body, preset, device):
+        prove_padding(model, _probe_rows(body.config.get_text_config().vocab_size, pad_id), pad_id)
         return Packing(False, False, f"Batches are padded: {why}.")
     if next(model.parameters()).device.type != device:
         model.to(device)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from engine.batch.pack import Pack
+from engine.model.error import ModelError
 from engine.model.packed_attention import PACKING
 
 HEADS = ("score", "classifier")
@@ -15,11 +16,15 @@ HEADS = ("score", "classifier")
 
 
 def head_name(model: nn.Module) -> str:
-    """The attribute that holds the model's head. Raises ValueError where there is none."""
+    """The attribute that holds the model's head. Raises ModelError where there is none."""
     for name in HEADS:
         if isinstance(getattr(model, name, None), nn.Module):
             return name
-    raise ValueError(f"{type(model).__name__} has no head called {' or '.join(HEADS)}")
+    raise ModelError(
+        f"{type(model).__name__} has no head called {' or '.join(HEADS)}, which reads hidden states of tokens.",
+        "base_model",
+        "Use a causal model, or an encoder such as BERT: not an encoder-decoder.",
+    )
 
 
 def reads_hidden_states(model: PreTrainedModel) -> bool:
