@@ -21,6 +21,7 @@ class WorkbenchScreen(Screen[None]):
 
     MODE: ClassVar[str]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (Textual's ClassVar)
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (16, "-low"), (36, "-tall")]  # noqa: RUF012
 
     @property
     def workbench(self) -> "WorkbenchApp":

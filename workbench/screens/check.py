@@ -48,7 +48,6 @@ class CheckScreen(WorkbenchScreen):
 
     MODE = "check"
     AUTO_FOCUS = ""
-    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (16, "-low"), (36, "-tall")]  # noqa: RUF012 (Textual's ClassVar)
     CSS = """
     CheckScreen {
         #running { height: 1; display: none; padding: 0 1; background: $panel; }

@@ -50,6 +50,8 @@ class InspectScreen(WorkbenchScreen):
         #source { height: 1; }
         RowList { display: none; }
         &.-list RowList { display: block; }
+        &.-tiny RowHeader { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        &.-tiny TokenInspector { display: none; }
         &.-zoomed {
             TabBar, Footer, #source, RowHeader, RowList, TokenInspector { display: none; }
         }

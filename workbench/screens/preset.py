@@ -48,6 +48,10 @@ class PresetScreen(WorkbenchScreen):
         &.-wide #left { width: 2fr; height: 100%; }
         &.-wide #sample { width: 3fr; height: 100%; }
         &.-narrow #sample:focus-within { height: 2fr; }
+        &.-tiny.-narrow #left { height: 4; }
+        &.-tiny.-editor #left { height: 1fr; }
+        &.-tiny PresetStatus { max-height: 1; min-height: 1; }
+        &.-tiny RowHeader { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         &.-editor #sample, &.-sample #left { display: none; }
     }
     """

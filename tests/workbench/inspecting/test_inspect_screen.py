@@ -7,9 +7,11 @@ from textual.widgets import OptionList
 from engine.inspector.messages import Failure, FindingView
 from workbench.session import RowSet, Selection
 from workbench.widgets.notice import Notice
+from workbench.widgets.pair_view import PairView
 from workbench.widgets.row_header import RowHeader
 from workbench.widgets.row_list import RowList
 from workbench.widgets.token_inspector import TokenInspector
+from workbench.widgets.token_pane import TokenPane
 from workbench.widgets.token_view import TokenView
 
 
@@ -563,3 +565,15 @@ async def test_raw_rows_are_not_what_another_preset_begins_with(open_on, stand_i
         await app.open_preset(str(other), go=False)
         await settled(pilot)
         assert app.state.of("inspect")["view"] == "tokens"
+
+
+async def test_the_smallest_screen_gives_its_lines_to_the_tokens_of_both_sides(open_on, stand_in):
+    app = open_on(stand_in())
+    async with app.run_test(size=(40, 12)) as pilot:
+        await at_inspect(pilot)
+        for place in "alt+3", "alt+2":
+            await pilot.press(place)
+            await settled(pilot)
+            heights = [pane.size.height for pane in app.screen.query(PairView).first().query(TokenPane)]
+            assert len(heights) == 2 and min(heights) >= 1
+            assert "◆" in painted(app)
