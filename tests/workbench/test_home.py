@@ -176,7 +176,10 @@ async def test_runs_are_listed_with_their_curve_and_open(make_app, make_run, pai
         assert "acc 0.900" in line
         assert "█" in line and "▁" in line
         assert not app.screen.query_one("#guide").display
-        await pilot.press("tab", "enter")
+        presets = app.screen.query_one("#presets")
+        await pilot.press("G", "j", "j", "j")  # from the last preset to the runs, and no further
+        assert app.focused.id == "runs" and presets.highlighted == presets.option_count - 1
+        await pilot.press("enter")
         await settle(pilot, lambda: app.current_mode == "train")
         assert app.run_folder == folder.resolve()
 

@@ -45,7 +45,7 @@ class TrainScreen(WorkbenchScreen):
         Binding("k", "clean_up", "Clean up", tooltip="End the processes that outlived the one that leads the run",
                 id="train.clean-up"),
         Binding("r", "resume", "Resume", tooltip="Go on from the last checkpoint", id="train.resume"),
-        Binding("t,p", "again", "Train again", tooltip="The plan of the open preset, from which t starts the next run",
+        Binding("t,p", "again", "Next run", tooltip="The plan of the open preset, from which t starts a run",
                 id="train.again", key_display="t"),
         Binding("p", "plan", "Plan", tooltip="What the open preset would train", id="train.plan"),
         Binding("p", "watch", "Watch", tooltip="Back to the run", id="train.watch"),

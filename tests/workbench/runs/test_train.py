@@ -202,7 +202,7 @@ async def test_the_way_to_the_next_run_is_in_sight_where_one_is_over(
     app = make_app()
     async with app.run_test(size=SMALL) as pilot:
         await watch(pilot, folder, "60/60")
-        assert "t Train again" in screen_text(app).splitlines()[-1]
+        assert "t Next run" in screen_text(app).splitlines()[-1]
         await pilot.press("t")
         await settle(pilot, lambda: "Train pairs" in screen_text(app))
         await settle(pilot, lambda: "t Train " in screen_text(app).splitlines()[-1])
