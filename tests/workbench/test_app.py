@@ -22,6 +22,10 @@ async def test_starts_at_home_and_every_place_has_a_tab(make_app):
         assert app.current_mode == "home"
         tabs = [str(tab.render()) for tab in app.screen.query("_Tab")]
         assert tabs == [f"{mode.key} {mode.title}" for mode in MODES]
+        await pilot.resize_terminal(40, 12)
+        await pilot.pause()
+        assert [str(tab.render()) for tab in app.screen.query("_Tab")] == ["1 Home", "2", "3", "4", "5", "6"]
+        assert app.screen.query("_Tab").last().region.right < 40
 
 
 def help_text(app):

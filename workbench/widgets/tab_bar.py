@@ -1,5 +1,6 @@
 """The bar on top of every screen: where one can go, and the preset that is open."""
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -9,14 +10,22 @@ from workbench.modes import MODES, Mode
 from workbench.screen_text import visible
 from workbench.session import Session
 
+TITLED = 56
+"""Columns from which every tab has its title; below, the one here has, and the others their keys."""
+
 
 class _Tab(Static):
     def __init__(self, mode: Mode, here: bool) -> None:
-        super().__init__(
-            Content.assemble((mode.key, "$quiet" if not here else ""), " ", mode.title), classes="-here" if here else ""
-        )
+        super().__init__(classes="-here" if here else "")
         self.mode = mode
-        self.tooltip = mode.purpose.capitalize()
+        self.tooltip = f"{mode.title}: {mode.purpose}"
+        self._here = here
+        self.entitle(True)
+
+    def entitle(self, titled: bool) -> None:
+        """Show key and title, or the key alone; the tab of the place one is in has its title always."""
+        key = (self.mode.key, "" if self._here else "$quiet")
+        self.update(Content.assemble(key, " ", self.mode.title) if titled or self._here else Content.assemble(key))
 
     async def on_click(self) -> None:
         await self.app.run_action(f"app.go('{self.mode.name}')")
@@ -50,6 +59,11 @@ class TabBar(Horizontal):
     def on_mount(self) -> None:
         """Follow the session."""
         self.watch(self.app, "session", self._show)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is no room for every title, every key stays in sight."""
+        for tab in self.query(_Tab):
+            tab.entitle(event.size.width >= TITLED)
 
     def _show(self, session: Session) -> None:
         name = Content(visible(session.name))
