@@ -1,6 +1,7 @@
 """How long a sequence a model takes."""
 
 import re
+from typing import Any
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -20,6 +21,23 @@ def learned_positions(model: nn.Module) -> int | None:
     return None
 
 
+def switching_length(model: PreTrainedModel) -> int | None:
+    """The length beyond which one sequence changes the rotary positions of all that are computed with it; None where
+    none does. So it is with transformers' `dynamic` and `longrope` (modeling_rope_utils.dynamic_rope_update).
+    """
+    config = model.config.get_text_config()
+    rope: dict[str, Any] = getattr(config, "rope_parameters", None) or {}
+    of_layer_types = [value for value in rope.values() if isinstance(value, dict)]
+    lengths: list[int | None] = []
+    for scheme in of_layer_types or [rope]:
+        kind = scheme.get("rope_type", "default")
+        if kind == "longrope":
+            lengths.append(scheme.get("original_max_position_embeddings"))
+        elif "dynamic" in kind:
+            lengths.append(config.max_position_embeddings)
+    return min((length for length in lengths if length), default=None)
+
+
 def beyond_window(model: PreTrainedModel, longest: int) -> str | None:
     """What is to be said of sequences of up to `longest` tokens, where the model was made for shorter ones; else None.
 
@@ -33,6 +51,13 @@ def beyond_window(model: PreTrainedModel, longest: int) -> str | None:
             f"Set `sequence_len: {learned}` or less: `excess_length_strategy` says what becomes of longer rows.",
         )
     known = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    switch = switching_length(model)
+    if switch and longest > switch:
+        return (
+            f"The longest sequence has {longest:,} tokens. Beyond {switch:,} the model rescales positions, for all"
+            " sequences that it is given at once: a shorter one's score then depends on whether a longer one is in its"
+            f" micro-batch. `sequence_len: {switch}` keeps to one scale."
+        )
     if learned is None and known and longest > known:
         return (
             f"The longest sequence has {longest:,} tokens, and the model was made for {known:,}: what it says of longer"
