@@ -14,7 +14,7 @@ from engine.model import varlen
 from engine.model.packed_attention import NAME, VARLEN, install_packed_attention, install_pruning
 from engine.model.packing import choose_packing
 from engine.model.read import install_reader
-from engine.model.varlen import plan_varlen
+from engine.model.varlen import attend_varlen, plan_varlen
 from tests.engine.model.test_packing import (
     assert_same,
     each_alone,
@@ -204,3 +204,19 @@ def test_what_the_kernel_lacks_is_left_to_segments(make_model, make_preset, kern
     assert decided.packed
     assert f"the variable-length kernel takes no {what})" in decided.reason
     assert not kernel
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_pytorchs_own_kernel_takes_the_call(monkeypatch, pruned):
+    """On tensors without contents PyTorch checks the call, forward and backward, and gives shapes alone."""
+    monkeypatch.setattr(varlen, "DEVICES", {"meta"})
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
+    pack = PackCollator()(steps())["pack"]
+    tokens = sum(pack.lengths)
+    shapes = [(1, 4, len(pack.kept) if pruned else tokens, 8), (1, 2, tokens, 8), (1, 2, tokens, 8)]
+    states = [torch.empty(shape, device="meta", dtype=torch.bfloat16, requires_grad=True) for shape in shapes]
+    options = {"dropout": 0.0, "scaling": 0.3, "sliding_window": 5, "softcap": None}
+    attended = attend_varlen(*states, pack, pruned=pruned, **options)
+    assert (attended.shape, attended.dtype) == (shapes[0], torch.bfloat16)
+    gradients = torch.autograd.grad(attended.sum(), states)
+    assert [gradient.shape for gradient in gradients] == shapes
