@@ -72,6 +72,7 @@ async def _settle(app: "WorkbenchApp", path: Path, on_disk: str) -> bool:
     lines = line_differences(on_disk, app.session.text)
     text = f"{short_path(path)} was changed by another program since it was opened.\n- the file's lines, + yours."
     shown = Content("\n").join(report_of_lines(lines))
+    app.clear_notifications()  # that the file was changed, which is said here
     match await app.push_screen_wait(Question("Which is to stay?", text, (LEAVE, RELOAD, OVERWRITE), shown=shown)):
         case "reload":
             app.saved(path, on_disk, revert=True)

@@ -177,6 +177,7 @@ async def test_a_file_changed_by_another_is_not_overwritten_unasked(make_app, pa
             await pilot.press("ctrl+s")
             await settle(pilot, lambda: app.screen.query("Button"))
             shown = text_of(app.screen, "#shown")
+            assert all(button.region in app.screen.region for button in app.screen.query("Button"))
             assert "chat_template: chatml" in shown and "chat_template: gemma" in shown
             assert pair_preset.read_text() == theirs and editor.text == mine
             await pilot.click(f"#answer-{answer}")

@@ -34,7 +34,8 @@ Question, AskText, TroubleScreen {
 .dialog Input { margin-top: 1; border: none; height: 1; padding: 0 1; background: $surface-lighten-1; }
 .dialog .where { color: $quiet; }
 .dialog #refused { color: $text-error; margin-top: 1; height: auto; display: none; }
-.dialog VerticalScroll { height: auto; max-height: 14; margin-top: 1; }
+.dialog VerticalScroll { height: auto; max-height: 45vh; margin-top: 1; }
+.dialog.-shows { width: 110; }
 """
 
 
@@ -67,6 +68,7 @@ class Question(ModalScreen[str | None]):
             if self._shown is not None:
                 with VerticalScroll(can_focus=False):
                     yield Static(self._shown, id="shown")
+                dialog.add_class("-shows")
                 dialog.border_subtitle = "←→ choose · page up, page down scroll · esc cancel"
             with Horizontal(classes="answers"):
                 for value, label in self._answers:
