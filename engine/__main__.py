@@ -8,13 +8,16 @@ command line of docs/command-line.md.
 import sys
 from pathlib import Path
 
+from engine.importing import importing
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run what `argv` (default: the process's own arguments) asks for; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     match arguments:
         case ["inspect"]:
-            from engine.inspector.server import serve
+            with importing():
+                from engine.inspector.server import serve
 
             return serve()
         case ["keep", directory]:

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from engine.error import EngineError
+from engine.importing import importing
 from engine.runs.lock import hold_lock
 from engine.runs.turns import hold_devices
 from engine.trainer.pulse import beat_from_now
@@ -32,6 +33,7 @@ def begin(run_dir: Path) -> int:
     if not is_one_of_several():
         # Several wait for each other: none may leave alone.
         requested.meet_at_once()
-    from engine.trainer.process import main
+    with importing():
+        from engine.trainer.process import main
 
     return main(run_dir, requested)
