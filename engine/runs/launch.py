@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from engine.entry import engine_command, engine_environment
 from engine.events.reader import read_tail
@@ -48,7 +49,6 @@ def launch(
     """
     preset = load_preset(str(run.preset)).preset
     devices = wanted_devices(preset)
-    arguments = list(command) if command is not None else trainer_command(run)
     last = read_tail(run.events)
     ends = bool(last) and isinstance(last[-1].event, End)
     # A keeper without a trainer is about to note how it ended.
@@ -57,6 +57,12 @@ def launch(
     try:
         launch_id = uuid.uuid4().hex
         manifest = run.manifest()
+        try:
+            arguments = list(command) if command is not None else trainer_command(run)
+        except RunError as refused:
+            with EventWriter(run.events) as events:
+                events.write(End("failed", refused.what, refused.advice))
+            raise
         try:
             run.stop_request.unlink(missing_ok=True)
             log = os.open(run.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -163,9 +169,16 @@ def resume(
 def trainer_command(run: RunFolder) -> list[str]:
     """The command line that trains the run: one process, or `accelerate launch` for as many as the preset says.
 
-    Raises RunError where the preset asks for FSDP, which would be left out without a word.
+    Raises RunError where the preset asks for FSDP, which would be left out without a word, or for a DeepSpeed that is
+    not installed.
     """
     preset = load_preset(str(run.preset)).preset
+    if preset.deepspeed and not find_spec("deepspeed"):
+        raise RunError(
+            "DeepSpeed is not installed",
+            str(run.preset),
+            "`pip install deepspeed`, or remove `deepspeed` from the preset",
+        )
     if preset.fsdp and (preset.num_processes == 1 or not any(map(is_gpu, wanted_devices(preset)))):
         raise RunError(
             "FSDP shards a model over several GPUs, and this run has not several",

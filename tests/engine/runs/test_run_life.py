@@ -350,6 +350,11 @@ def test_fsdp_without_several_gpus_is_refused_and_not_left_out(run, monkeypatch,
     assert "full_shard" in run.preset.read_text()
     with pytest.raises(RunError, match="FSDP shards a model over several GPUs"):
         launch(run)
+    assert run_state(run) is State.FAILED
+    monkeypatch.setattr("engine.runs.launch.find_spec", lambda name: None)
+    run.preset.write_text(text.replace("deepspeed:", "deepspeed: ds.json"))
+    with pytest.raises(RunError, match="DeepSpeed is not installed"):
+        launch(run)
 
 
 def test_following_gives_every_event_once_and_ends_with_the_run(run, trainer):
