@@ -4,11 +4,11 @@
     python benchmarks/recipes.py RECIPE --validate [--set KEY=VALUE]...
 
 Models and data are fetched into `--materials` (kept for the next time; without it they are fetched anew), TRL is
-installed for the moment, or found in `--trl` (1.8.0 for steps). Both sides train from the same model on the token ids
-that our preview shows, in a process and an order of their own for each seed, with one thread. Both saved models are
-then loaded by transformers (and peft) alone and go through one loop, which scores one unpadded sequence at a time.
-CPU time is that of the training command from its start to the saved model, without evaluation. `--out` leaves the runs
-in a folder, to be looked at with `rm-workbench runs`.
+installed for the moment, or found in `--trl` (1.8.0 for steps). For each seed both sides begin with the same weights,
+and train on the token ids that our preview shows, in the same order, each in a process of its own with one thread. Both
+saved models are then loaded by transformers (and peft) alone and go through one loop, which scores one unpadded
+sequence at a time. CPU time is that of the training command from its start to the saved model, without evaluation.
+`--out` leaves the runs in a folder, to be looked at with `rm-workbench runs`.
 
 The table says what each side reached over the seeds, what a step's or answer's length alone would reach, and the
 difference of the two sides with its standard error over held-out rows (bootstrap; rows are drawn, not steps).
@@ -37,11 +37,14 @@ ROOT = Path(__file__).parent.parent
 
 
 class Recipe(NamedTuple):
-    """A model, the kind of judgements, how many rows it trains on and how often, and what else its preset says."""
+    """A model, the kind of judgements, how many rows it trains on and is judged by, how often, and what else its preset
+    says.
+    """
 
     model: str
     kind: str
     rows: int
+    held_out: int
     seeds: int
     settings: Mapping[str, Any]
 
@@ -62,16 +65,16 @@ def lora(model: str) -> dict[str, Any]:
 STEPS = {"micro_batch_size": 8, "class_weights": "balanced", "sequence_len": 256}
 
 RECIPES = {
-    "minilm-pairs": Recipe("minilm", "pairs", 1000, 3, {"learning_rate": 5e-5}),
-    "minilm-pairs-lora": Recipe("minilm", "pairs", 1000, 3, {"learning_rate": 5e-4, **lora("minilm")}),
-    "smollm2-pairs": Recipe("smollm2", "pairs", 320, 1, {"learning_rate": 2e-5}),
-    "smollm2-pairs-lora": Recipe("smollm2", "pairs", 320, 1, {"learning_rate": 5e-4, **lora("smollm2")}),
-    "minilm-steps": Recipe("minilm", "steps", 432, 1, {"learning_rate": 1e-4, "num_epochs": 2, **STEPS}),
+    "minilm-pairs": Recipe("minilm", "pairs", 1000, 800, 3, {"learning_rate": 5e-5}),
+    "minilm-pairs-lora": Recipe("minilm", "pairs", 1000, 800, 3, {"learning_rate": 5e-4, **lora("minilm")}),
+    "smollm2-pairs": Recipe("smollm2", "pairs", 320, 400, 1, {"learning_rate": 2e-5}),
+    "smollm2-pairs-lora": Recipe("smollm2", "pairs", 320, 400, 1, {"learning_rate": 5e-4, **lora("smollm2")}),
+    "minilm-steps": Recipe("minilm", "steps", 432, 108, 1, {"learning_rate": 1e-4, "num_epochs": 2, **STEPS}),
     "minilm-steps-lora": Recipe(
-        "minilm", "steps", 432, 1, {"learning_rate": 1e-3, "num_epochs": 2, **STEPS, **lora("minilm")}
+        "minilm", "steps", 432, 108, 1, {"learning_rate": 1e-3, "num_epochs": 2, **STEPS, **lora("minilm")}
     ),
-    "smollm2-steps": Recipe("smollm2", "steps", 432, 1, {"learning_rate": 2e-5, **STEPS}),
-    "smollm2-steps-lora": Recipe("smollm2", "steps", 432, 1, {"learning_rate": 5e-4, **STEPS, **lora("smollm2")}),
+    "smollm2-steps": Recipe("smollm2", "steps", 432, 108, 1, {"learning_rate": 2e-5, **STEPS}),
+    "smollm2-steps-lora": Recipe("smollm2", "steps", 432, 108, 1, {"learning_rate": 5e-4, **STEPS, **lora("smollm2")}),
 }
 
 
@@ -84,6 +87,7 @@ def main() -> None:
         recipe.model,
         recipe.kind,
         options.rows or recipe.rows,
+        recipe.held_out,
         options.seeds or recipe.seeds,
         {**recipe.settings, **settings},
     )
@@ -187,7 +191,7 @@ def write_preset(recipe: Recipe, seed: int, kept: Path, work: Path, validate: bo
         # Its tokenizer has no token for a line break: without one, a step has no end that the model could see.
         data["step_separator"] = "[SEP]"
     places = {"datasets": work / "train.jsonl", "test_datasets": work / "test.jsonl"}
-    for place, rows in zip(places.values(), (train_rows[: recipe.rows], test_rows), strict=True):
+    for place, rows in zip(places.values(), (train_rows[: recipe.rows], test_rows[: recipe.held_out]), strict=True):
         place.write_text("".join(rows), encoding="utf-8")
     preset: dict[str, Any] = {
         "base_model": str(model),
