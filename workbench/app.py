@@ -266,7 +266,8 @@ class WorkbenchApp(App[int]):
             self.drop_draft(path)
             return
         try:
-            keep_draft(self.state_dir, Draft(path, self.session.text, time.time(), os.getpid()))
+            session = self.session
+            keep_draft(self.state_dir, Draft(path, session.text, time.time(), os.getpid(), session.saved_text))
         except OSError as error:
             self.report("Unsaved edits cannot be kept.", str(self.state_dir), "Save them to a file.", str(error))
 

@@ -13,12 +13,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The unsaved text of a preset's file; `time` is when it was kept, in Unix seconds."""
+    """The unsaved text of a preset's file; `time` is when it was kept, in Unix seconds.
+
+    `saved_text` is what the file held when it was last read or written: whether it was changed since can be told.
+    """
 
     path: str
     text: str
     time: float
     pid: int
+    saved_text: str | None = None
 
 
 def keep_draft(folder: Path, draft: Draft) -> None:

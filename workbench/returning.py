@@ -19,10 +19,12 @@ ANSWERS = (("restore", "Restore"), ("later", "Later"), ("discard", "Discard"))
 
 
 def with_draft(session: Session, state_dir: Path) -> Session:
-    """`session` with the text that was left unsaved, if any was."""
-    drafts = find_drafts(state_dir, os.getpid())
-    text = next((draft.text for draft in drafts if draft.path == str(session.path)), session.text)
-    return replace(session, text=text)
+    """`session` with the text that was left unsaved, if any was, and the file's text that it was made from."""
+    for draft in find_drafts(state_dir, os.getpid()):
+        if draft.path == str(session.path):
+            saved_text = session.saved_text if draft.saved_text is None else draft.saved_text
+            return replace(session, text=draft.text, saved_text=saved_text)
+    return session
 
 
 async def offer_drafts(app: "WorkbenchApp") -> bool:

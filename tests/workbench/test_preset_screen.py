@@ -264,6 +264,20 @@ async def test_the_edits_of_a_killed_app_are_offered(make_app, pair_preset, open
         await settle(pilot, lambda: app.current_mode == "preset" and app.session.text == "# lost\n")
 
 
+async def test_a_file_changed_while_edits_were_left_is_not_overwritten_unasked(
+    make_app, pair_preset, opened, settle, tmp_path
+):
+    keep_draft(tmp_path / "state", Draft(str(pair_preset), PAIR_PRESET + "#", 1.0, os.getpid(), PAIR_PRESET))
+    pair_preset.write_text(PAIR_PRESET.replace("chatml", "gemma"))
+    app = make_app(pair_preset)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        assert app.session.text == PAIR_PRESET + "#"
+        await pilot.press("ctrl+s")
+        await settle(pilot, lambda: app.screen.query("#answer-reload"))
+        assert "gemma" in pair_preset.read_text()
+
+
 async def test_the_drafts_of_a_living_app_are_its_own(tmp_path, pair_preset):
     keep_draft(tmp_path, Draft(str(pair_preset), "# theirs\n", 1_700_000_000.0, os.getppid()))
     assert find_drafts(tmp_path, os.getpid()) == ()
