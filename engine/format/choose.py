@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.finding import Finding
 from engine.format import columns as columns_layout
-from engine.format import math_shepherd, preference, pretokenised, prm800k, ranked, stepwise
+from engine.format import llama_factory, math_shepherd, preference, pretokenised, prm800k, ranked, stepwise
 from engine.format.fields import kind_of
 from engine.format.format import Format, FormatError, Kind
 from engine.preset.schema import DatasetConfig
@@ -29,6 +29,8 @@ class _Pinned:
 
 
 _COLUMNS = ("input", "chosen", "rejected")
+_ALPACA = (llama_factory.INSTRUCTION, "chosen", "rejected")
+_SHAREGPT = (llama_factory.CONVERSATIONS, "chosen", "rejected")
 _STEPS = ("prompt", "completions", "labels")
 
 _PINNED: Mapping[str, _Pinned] = {
@@ -36,6 +38,8 @@ _PINNED: Mapping[str, _Pinned] = {
     "bradley_terry.llama3": _Pinned(columns_layout.llama3_pairs, "pair", _COLUMNS),
     "bradley_terry.llama3.icr": _Pinned(columns_layout.llama3_pairs, "pair", _COLUMNS),
     "bradley_terry.llama3.load_icr": _Pinned(columns_layout.llama3_pairs, "pair", _COLUMNS),
+    "bradley_terry.alpaca": _Pinned(llama_factory.alpaca_pairs, "pair", _ALPACA),
+    "bradley_terry.sharegpt": _Pinned(llama_factory.sharegpt_pairs, "pair", _SHAREGPT),
     "stepwise_supervised": _Pinned(stepwise.stepwise, "steps", _STEPS),
     "stepwise_supervised.chat_template": _Pinned(stepwise.stepwise_chat, "steps", _STEPS),
     "stepwise_supervised.math_shepherd": _Pinned(math_shepherd.math_shepherd, "steps", ("input", "label")),
@@ -213,6 +217,12 @@ def _detect_pairs(names: Sequence[str], rows: Rows, config: DatasetConfig) -> Fo
     if chosen not in names or rejected not in names:
         ranking = ranked.find_ranking(rows, config)
         return ranked.ranked_pairs(config, ranking) if ranking else None
+    conversations = llama_factory.CONVERSATIONS
+    if _holds(rows, conversations, list) and _holds(rows, chosen, Mapping) and _holds(rows, rejected, Mapping):
+        reason = (
+            f"`{conversations}` is a list of messages, `{chosen}` and `{rejected}` are one each: LLaMA-Factory sharegpt"
+        )
+        return llama_factory.sharegpt_pairs(config, reason)
     if _mostly_lists(rows, chosen, rejected):
         return _conversations(names, rows, config, chosen, prompt)
     if _holds(rows, prompt, list):
@@ -221,6 +231,11 @@ def _detect_pairs(names: Sequence[str], rows: Rows, config: DatasetConfig) -> Fo
     if prompt in names and not _all_null(rows, prompt):
         reason = f"`{chosen}` and `{prompt}` are text: TRL standard, explicit prompt"
         return preference.text_pairs(config, reason, explicit=True)
+    instruction = llama_factory.INSTRUCTION
+    if config.field_input is None and _holds(rows, instruction, str):
+        also = f" with `{axolotl['input']}`" if axolotl["input"] in names else ""
+        reason = f"`{instruction}`{also}, `{chosen}` and `{rejected}` are text: LLaMA-Factory alpaca"
+        return llama_factory.alpaca_pairs(config, reason)
     if axolotl["input"] in names:
         reason = f"`{chosen}`, `{rejected}` and `{axolotl['input']}` are text: axolotl's columns"
         return columns_layout.chat_template_pairs(config, reason)

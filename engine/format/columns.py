@@ -25,7 +25,7 @@ def chat_template_pairs(config: DatasetConfig, reason: str, name: str = "bradley
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
         head: list[Message] = []
         head_fields: list[str] = []
-        system = _system(row, fields["system"], findings)
+        system = system_text(row, fields["system"], findings)
         if system and drop_system:
             findings.append(finding("system-dropped", f"`{fields['system']}` is left out"))
         elif system:
@@ -55,7 +55,7 @@ def llama3_pairs(config: DatasetConfig, reason: str, name: str = "bradley_terry.
 
     def read(row: Mapping[str, Any], findings: list[Finding]) -> tuple[Sample, ...]:
         turns: list[tuple[str, str, str]] = []
-        system = _system(row, fields["system"], findings)
+        system = system_text(row, fields["system"], findings)
         if system and drop_system:
             findings.append(finding("system-dropped", f"`{fields['system']}` is left out"))
         elif system:
@@ -84,7 +84,7 @@ def _written(turns: list[tuple[str, str, str]]) -> PlainText:
     return PlainText(text[:answer_at], text[answer_at:], append_eos=False, marks=tuple(marks))
 
 
-def _system(row: Mapping[str, Any], field: str, findings: list[Finding]) -> str | None:
+def system_text(row: Mapping[str, Any], field: str, findings: list[Finding]) -> str | None:
     """The system text: None where absent or null; an empty one is none either, and a finding."""
     if row.get(field) is None:
         return None

@@ -87,34 +87,35 @@ def messages(values: Any, field: str, keys: Mapping[str, str], roles: Mapping[st
     """
     if not isinstance(values, list | tuple):
         raise wrong_type(field, "a list of messages", values)
-    return tuple(_message(value, f"{field}.{i}", keys, roles) for i, value in enumerate(values))
+    return tuple(message(value, f"{field}.{i}", keys, roles) for i, value in enumerate(values))
 
 
-def _message(value: Any, field: str, keys: Mapping[str, str], roles: Mapping[str, str]) -> Message:
+def message(value: Any, field: str, keys: Mapping[str, str], roles: Mapping[str, str]) -> Message:
+    """One chat message, as `messages` reads them."""
     if not isinstance(value, Mapping):
         raise wrong_type(field, "a message with `role` and `content`", value)
     theirs = {source: name for name, source in keys.items()}
-    message = {theirs.get(str(key), str(key)): entry for key, entry in value.items() if entry is not None}
+    read = {theirs.get(str(key), str(key)): entry for key, entry in value.items() if entry is not None}
     role_key, content_key = keys.get("role", "role"), keys.get("content", "content")
-    role = message.get("role")
+    role = read.get("role")
     if role is None:
         its_keys = ", ".join(f"`{str(key)[:40]}`" for key in list(value)[:6]) or "none"
         why = f"`{field}` has no `{role_key}`; its keys: {its_keys} (`message_property_mappings` maps them)"
         raise RowRefused("missing-field", why)
     if not isinstance(role, str):
         raise wrong_type(f"{field}.{role_key}", "text", role)
-    message["role"] = roles.get(role, role)
-    content = message.get("content")
+    read["role"] = roles.get(role, role)
+    content = read.get("content")
     if content is None:
-        if message.get("tool_calls"):
-            return message
+        if read.get("tool_calls"):
+            return read
         raise RowRefused("missing-field", f"`{field}.{content_key}` is null or absent")
     if isinstance(content, list | tuple):
         if not all(isinstance(part, Mapping | str) for part in content):
             raise wrong_type(f"{field}.{content_key}", "text or a list of parts", content)
     elif not isinstance(content, str):
         raise wrong_type(f"{field}.{content_key}", "text", content)
-    return message
+    return read
 
 
 def _is_text_part(part: Any) -> bool:

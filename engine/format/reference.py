@@ -89,6 +89,27 @@ EXAMPLES = (
         {"chosen": [_USER, _RIGHT], "rejected": [_USER, _WRONG]},
     ),
     Example(
+        "LLaMA-Factory alpaca",
+        "bradley_terry.alpaca",
+        "pair",
+        "`instruction` and `input` (if any), a newline between, are the user's message, rendered by the chat template. "
+        "`system` and `history` (a list of [asked, answered]) come before it. Without a pinned `type` it is what rows "
+        "with an `instruction` are taken for, unless `field_input` says where the message is.",
+        {"instruction": "Add.", "input": "2 + 2?", "chosen": "4", "rejected": "5"},
+    ),
+    Example(
+        "LLaMA-Factory sharegpt",
+        "bradley_terry.sharegpt",
+        "pair",
+        "`conversations` is a list of messages with `from` and `value` (others: `message_property_mappings`, `roles`), "
+        "`chosen` and `rejected` are one message each. `system` and `tools` are read where they are there.",
+        {
+            "conversations": [{"from": "human", "value": "2 + 2?"}],
+            "chosen": {"from": "gpt", "value": "4"},
+            "rejected": {"from": "gpt", "value": "5"},
+        },
+    ),
+    Example(
         "Ranked or scored answers",
         None,
         "pair",

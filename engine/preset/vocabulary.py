@@ -77,6 +77,8 @@ FORMATS = (
     "bradley_terry.llama3",
     "bradley_terry.llama3.icr",
     "bradley_terry.llama3.load_icr",
+    "bradley_terry.alpaca",
+    "bradley_terry.sharegpt",
     "stepwise_supervised",
     "stepwise_supervised.chat_template",
     "stepwise_supervised.math_shepherd",
