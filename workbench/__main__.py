@@ -74,8 +74,11 @@ def _no_such_preset(name: str) -> str:
 
 def run_app(preset: str | None) -> int:
     """Open the app; a fault of ours ends in one line and a log, not in a traceback."""
-    from workbench.app import WorkbenchApp
-    from workbench.terminal_keys import hear_alt_digits
+    from engine.importing import importing
+
+    with importing():
+        from workbench.app import WorkbenchApp
+        from workbench.terminal_keys import hear_alt_digits
 
     hear_alt_digits()
     app = WorkbenchApp(preset)
