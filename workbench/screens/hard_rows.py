@@ -160,13 +160,14 @@ class HardRowsScreen(WorkbenchScreen):
         parts: list[tuple[str, str]] = []
         for ranking, title in _TITLES.items():
             style = "bold reverse" if ranking == self._ranking else "$quiet"
-            parts += [(f" {title} {self._counts.get(ranking, 0):,} ", style), (" ", "")]
+            count = f" {self._counts.get(ranking, 0):,}" if ranking in _CHOSEN else ""  # the others have every row
+            parts += [(f" {title}{count} ", style), (" ", "")]
         self.query_one("#rankings", Static).update(Content.assemble(*parts))
         first = f"; the first {LISTED:,} are listed" if len(self._ranked) > LISTED else ""
         self.query_one("#why", Static).update(Content(RANKINGS[self._ranking] + first))
         steps = any(row.step is not None for row in seen[:1])
         heading = f"  {'row':<12}{'seen':>5}{'margin':>9}{'spread':>8}{'forgot':>8}{'loss':>8}{'P(data)':>9}"
-        text = f"{heading}{'step' if steps else '':>6}  visit by visit"
+        text = f"{heading}{'step' if steps else '':>6}  visits"
         self.query_one("#row-heading", Static).update(Content(text))
 
     def _line(self, row: HardRow) -> Content:
