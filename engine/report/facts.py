@@ -11,6 +11,8 @@ from engine.words import short_number
 RANKING_TITLES = {"worst": "Worst", "mislabelled": "Perhaps mislabelled", "forgotten": "Most forgotten"}
 FIRST = ("loss", "accuracy", "margin", "balanced_accuracy", "f1_error", "chosen_reward", "rejected_reward", "grad_norm")
 """The metrics that are looked at first, in their order."""
+PROGRESS = ("epoch", "tokens", "learning_rate")
+"""What says how far a run is: a mean over steps would say where it was."""
 
 Facts = list[tuple[str, str]]
 
@@ -45,11 +47,14 @@ def metric_names(story: Story) -> list[str]:
 
 
 def results(story: Story) -> list[tuple[str, str, str, str]]:
-    """For each metric its last training value (a mean of the last tenth), its last evaluation, and the best of them."""
+    """For each metric what it was in training at the end (a mean of the last tenth, or where it arrived), its last
+    evaluation, and the best of them.
+    """
     rows = []
     for name in metric_names(story):
         train, held_out = story.told.train.get(name, []), story.told.evals.get(name, [])
-        rows.append((name, number(_settled(train)), number(_last(held_out)), best(name, held_out)))
+        trained = _last(train) if name in PROGRESS else _settled(train)
+        rows.append((name, number(trained), number(_last(held_out)), best(name, held_out)))
     return rows
 
 

@@ -34,7 +34,9 @@ def run(tmp_path, monkeypatch):
         events.write(Start("tiny-1", "pair", "cpu", 40, "d1e5", ledger, 1000, 1000, {"torch": "9.9"}))
         for step in range(1, 41):
             loss = float("nan") if step == 7 else 0.7 - step / 100
-            events.write(Metric(step, {"loss": loss, "accuracy": 0.5 + step / 100, "margin": step / 10}))
+            events.write(
+                Metric(step, {"loss": loss, "accuracy": 0.5 + step / 100, "margin": step / 10, "epoch": step / 20})
+            )
         events.write(Histogram(40, "train", -1.0, 0.5, {"chosen": (0, 1, 4, 2), "rejected": (3, 4, 1, 0)}))
         events.write(Eval(40, {"eval_loss": 0.4, "eval_accuracy": 0.8}))
         events.write(Checkpoint(40, "checkpoint-40"))
@@ -119,6 +121,12 @@ def test_a_value_that_was_not_finite_is_a_gap_in_the_curve(run):
     page = html_report(read_story(run), [], {})
     loss = page[page.index('aria-label="loss"') :]
     assert loss[: loss.index("</svg>")].count("<polyline") == 3
+
+
+def test_the_end_of_training_is_the_mean_of_its_last_tenth_but_where_it_arrived(run):
+    text = markdown_report(read_story(run), [], {})
+    assert "| accuracy | 0.8850 | 0.8000 |" in text
+    assert "| epoch | 2 |" in text
 
 
 def test_the_pooled_token_is_marked(run):
