@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import ContentSwitcher, OptionList, ProgressBar, Static
-from textual.widgets.option_list import Option
 
 from engine.check.found import LOCATED_ROWS
 from engine.error import EngineError
@@ -24,23 +23,12 @@ from workbench.screen_text import visible
 from workbench.screens.base import WorkbenchScreen
 from workbench.session import RowSet, Session
 from workbench.widgets.facts import Facts
-from workbench.widgets.finding_rows import FindingRows, row_lines
+from workbench.widgets.finding_rows import row_lines
+from workbench.widgets.findings import FindingList, Findings
 from workbench.widgets.ledger_view import LedgerView
 from workbench.widgets.length_histogram import LengthHistogram
 from workbench.widgets.notice import Notice
-from workbench.widgets.row_header import SEVERITY_MARK, SEVERITY_STYLE
 from workbench.widgets.verdict import Verdict
-
-
-class FindingList(OptionList):
-    """The findings, gravest first."""
-
-    BINDING_GROUP_TITLE = "Findings"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Show rows", tooltip="Inspect the rows that have this finding", id="check.rows"),
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
-    ]
 
 
 class CheckScreen(WorkbenchScreen):
@@ -61,19 +49,7 @@ class CheckScreen(WorkbenchScreen):
         LedgerView { max-height: 5; }
         #lengths { height: 5; layout: vertical; }
         #lengths > .-further { display: none; }
-        #found { height: auto; }
         Facts { height: auto; margin-top: 1; }
-        .rule { height: 1; color: $quiet; padding: 0 1; background: $panel; text-style: bold; }
-        FindingList {
-            height: auto; min-height: 3; max-height: 8;
-            border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1;
-            text-wrap: nowrap; text-overflow: ellipsis;
-            &:focus { border: none; background-tint: transparent; }
-            & > .option-list--option-highlighted { background: $surface-lighten-1; }
-            &:focus > .option-list--option-highlighted {
-                background: $primary 25%; color: $foreground; text-style: none;
-            }
-        }
         Verdict { max-height: 3; }
         #advice { height: auto; max-height: 4; padding: 0 1; background: $panel; }
         &.-wide #scroll { overflow-y: hidden; }
@@ -83,11 +59,10 @@ class CheckScreen(WorkbenchScreen):
         &.-wide #lengths { width: 1fr; height: 1fr; }
         &.-wide #lengths > LengthHistogram { height: 3fr; }
         &.-wide #lengths > .-further { display: block; height: 2fr; }
-        &.-wide #found { width: 1fr; height: 1fr; }
+        &.-wide Findings { width: 1fr; height: 1fr; }
         &.-wide FindingList { height: 1fr; max-height: 100%; }
-        #rows-title, FindingRows { display: none; }
-        &.-wide.-tall.-found FindingList { height: auto; min-height: 1; max-height: 50%; }
-        &.-wide.-tall.-found #rows-title, &.-wide.-tall.-found FindingRows { display: block; }
+        &.-wide.-tall Findings.-any FindingList { height: auto; min-height: 1; max-height: 50%; }
+        &.-wide.-tall Findings.-any #rows-title, &.-wide.-tall Findings.-any FindingRows { display: block; }
         &.-tiny #advice { display: none; }
         &.-wide.-clean #upper { height: 1fr; }
         &.-wide.-clean #lower { height: 12; }
@@ -123,11 +98,7 @@ class CheckScreen(WorkbenchScreen):
                         yield LedgerView(id="ledger")
                         yield Vertical(id="lengths")
                     with Vertical(id="lower"):
-                        with Vertical(id="found"):
-                            yield Static("Findings", classes="rule", id="findings-title")
-                            yield FindingList(id="findings")
-                            yield Static(classes="rule", id="rows-title")
-                            yield FindingRows()
+                        yield Findings()
                         yield Facts()
                 yield Static(id="advice")
 
@@ -209,7 +180,9 @@ class CheckScreen(WorkbenchScreen):
         self.query_one(LedgerView).show(report)
         self.query_one(Facts).show(report)
         await self._show_lengths(report)
-        self._show_findings(report)
+        self.query_one(Findings).show(report)
+        self.query_one("#advice").display = bool(report.findings)
+        self.set_class(not report.findings, "-clean")
         self.query_one(ContentSwitcher).current = "report"
         if report.findings and self.focused is None:
             self.query_one(FindingList).focus()
@@ -223,7 +196,7 @@ class CheckScreen(WorkbenchScreen):
         shown = []
         for name, lengths in report.lengths.items():
             budget = report.budget if name == main else None
-            shown.append(LengthHistogram(name, lengths, budget, report.rows))
+            shown.append(LengthHistogram(name, lengths, budget, report.in_samples("train").samples))
             shown[-1].set_class(name != main, "-further")
         if report.budget and cut in {at.sequence_len for at in report.budget.at}:
             for histogram in shown:
@@ -234,61 +207,36 @@ class CheckScreen(WorkbenchScreen):
         if had_focus and shown:
             shown[0].focus()
 
-    def _show_findings(self, report: CheckReport) -> None:
-        findings = self.query_one(FindingList)
-        at = findings.highlighted
-        findings.clear_options()
-        findings.add_options([Option(_finding_line(finding)) for finding in report.findings])
-        self.set_class(bool(report.findings), "-found")
-        self.set_class(not report.findings, "-clean")
-        title = f"{counted(len(report.findings), 'kind')} of finding"
-        if not report.findings:
-            title = "No findings: every check passed." if report.complete else "No findings so far."
-        self.query_one("#findings-title", Static).update(Content(title))
-        self.query_one("#advice").display = bool(report.findings)
-        if report.findings:
-            findings.highlighted = min(at or 0, len(report.findings) - 1)
-
-    @on(OptionList.OptionHighlighted, "#findings")
-    def _advise(self, event: OptionList.OptionHighlighted) -> None:
-        """Say what to do about the finding under the cursor."""
-        assert self._report is not None
-        finding = self._report.findings[event.option_index]
-        lines = [Content(visible(finding.message)), Content.assemble(("→ ", "$primary"), visible(finding.advice))]
-        self.query_one("#advice", Static).update(Content("\n").join(lines))
-        self._show_rows()
-
-    @on(FindingRows.Resized)
-    def _show_rows(self) -> None:
-        """Show the first rows of the finding under the cursor, as many as there is room for."""
-        at = self.query_one(FindingList).highlighted
-        if self._report is not None and at is not None and at < len(self._report.findings):
-            self._fetch_rows(self._report.findings[at])
+    @on(Findings.Chosen)
+    def _advise(self) -> None:
+        """Say what to do about the finding under the cursor, and show its first rows."""
+        if (finding := self.query_one(Findings).finding) is not None:
+            lines = [Content(visible(finding.message)), Content.assemble(("→ ", "$primary"), visible(finding.advice))]
+            self.query_one("#advice", Static).update(Content("\n").join(lines))
+            self._fetch_rows(finding)
 
     @work(group="rows", exclusive=True, exit_on_error=False)
     async def _fetch_rows(self, finding: FindingSummary) -> None:
-        pane, title = self.query_one(FindingRows), self.query_one("#rows-title", Static)
-        preset = self._checked
+        findings, preset = self.query_one(Findings), self._checked
         split: Split = "train" if finding.rows else "eval"
-        places = (finding.rows or finding.eval_rows)[: pane.room]
+        places = (finding.rows or finding.eval_rows)[: findings.room]
         about = (preset, finding.code, places)
-        if preset is None or about == pane.about:
+        if preset is None or not findings.begin_rows(finding, about):
             return
-        what = "The first rows of {}; enter shows them all" if places else "{} is about the data set as a whole"
-        title.update(Content(what.format(visible(finding.code))))
         rows: list[tuple[int, RowView]] = []
         located = await self.workbench.inspector.locate(preset, split, places) if places else None
         for position in located.positions if isinstance(located, Located) else ():
             if position is not None:
                 reply = await self.workbench.inspector.rows(preset, split, position, position + 1)
                 rows += [(position, reply.rows[0])] if isinstance(reply, Rows) and reply.rows else []
-        pane.show(about, [line for position, row in rows for line in row_lines(finding.code, split, position, row)])
+        findings.show_rows([line for at, row in rows for line in row_lines(finding.code, split, at, row)], about)
 
     @on(OptionList.OptionSelected, "#findings")
-    async def _inspect_finding(self, event: OptionList.OptionSelected) -> None:
+    async def _inspect_finding(self) -> None:
         """Inspect the finding's rows."""
-        assert self._report is not None
-        finding = self._report.findings[event.option_index]
+        finding = self.query_one(Findings).finding
+        if finding is None:
+            return
         if finding.rows or finding.eval_rows:
             split: Split = "train" if finding.rows else "eval"
             await self._inspect(finding.code, finding.rows or finding.eval_rows, split)
@@ -345,12 +293,3 @@ class CheckScreen(WorkbenchScreen):
             f"sequence_len: {event.cut} is in the preset, unsaved: 2 goes there, ctrl+z undoes it, ctrl+s saves.",
             markup=False,
         )
-
-
-def _finding_line(finding: FindingSummary) -> Content:
-    mark, style = SEVERITY_MARK[finding.severity], SEVERITY_STYLE[finding.severity]
-    return Content.assemble(
-        (f" {mark} {finding.code:<26}", style),
-        f"{finding.count:>9,}  " if finding.rows else "        -  ",
-        (visible(finding.message), "$quiet"),
-    )

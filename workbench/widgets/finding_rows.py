@@ -1,6 +1,6 @@
 """The first rows that a finding is about, in short: where they stand, what is said of them, how their sides differ."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from textual.content import Content
 from textual.message import Message
@@ -43,11 +43,6 @@ class FindingRows(Static):
     def on_resize(self) -> None:
         """Say so."""
         self.post_message(self.Resized())
-
-    def show(self, about: object, lines: Sequence[Content]) -> None:
-        """Show lines; `about` is what they depend on."""
-        self.about = about
-        self.update(Content("\n").join(lines))
 
 
 def row_lines(code: str, split: Split, position: int, row: RowView) -> Iterator[Content]:
