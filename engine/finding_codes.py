@@ -470,6 +470,16 @@ _TABLE: tuple[Code, ...] = (
         'every rejected answer begins with "As an AI language model"',
     ),
     Code(
+        "prompts-apart",
+        WARNING,
+        "data set",
+        "rows of one prompt train apart from each other",
+        "Rows of one batch that share a prompt have its tokens computed once. Shuffled row by row, ranked answers and "
+        "traces of one prompt seldom meet in a batch, and the prompt is computed for each of them.",
+        "Set `shuffle_by: prompt`, which shuffles prompts and keeps their rows together; or raise `micro_batch_size`.",
+        "eight traces a prompt with `micro_batch_size: 8`",
+    ),
+    Code(
         "encoding-suspect",
         WARNING,
         "row",

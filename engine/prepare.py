@@ -184,10 +184,13 @@ def encode_rows(
 
 
 def encode_split(
-    opened: Opened, split: Split, cancelled: Callable[[], bool] = lambda: False
+    opened: Opened, split: Split, cancelled: Callable[[], bool] = lambda: False, gathering: Gathering | None = None
 ) -> Iterator[tuple[OpenedSource, Row, EncodedRow]]:
-    """As `encode_rows` for a whole split, which is kept on disk at its end: `prepare` then need not encode it again."""
-    gathering = Gathering()
+    """As `encode_rows` for a whole split, which is kept on disk at its end: `prepare` then need not encode it again.
+
+    What is kept is added to `gathering`, where one is given.
+    """
+    gathering = gathering if gathering is not None else Gathering()
     for source, row, encoded in encode_rows(opened, split, cancelled=cancelled):
         gathering.add(encoded)
         yield source, row, encoded

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from engine.check.dataset import DataSetChecks
 from engine.check.found import LOCATED_ROWS, RowPlace
-from engine.cost.counts import TokenCounter
 from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
+from engine.encode.kept import Gathering
 from engine.finding import Finding, Ledger, Severity
 from engine.finding_codes import CODES
 from engine.sample import Split
@@ -64,7 +64,7 @@ class Gathered:
     occurrences: dict[str, Occurrences] = field(default_factory=dict)
     counts: dict[str, "array[int]"] = field(default_factory=dict)
     digest: Digest = field(default_factory=Digest)
-    tokens: TokenCounter = field(default_factory=TokenCounter)
+    kept: Gathering = field(default_factory=Gathering)
     fates: dict[Split, Fates] = field(default_factory=lambda: {"train": Fates(), "eval": Fates()})
 
     def add_findings(self, encoded: EncodedRow, of_row: tuple[Finding, ...], split: Split) -> None:
@@ -80,10 +80,8 @@ class Gathered:
             self.occurrences.setdefault(finding.code, Occurrences(finding.severity, finding.message)).add(place, split)
 
     def measure(self, encoded: EncodedRow) -> None:
-        """Take the token counts of a training sample, before any cut; and what training will make of a kept one."""
+        """Take the token counts of a training sample, before any cut."""
         encoding = encoded.encoding
-        if encoded.kept and encoding is not None:
-            self.tokens.add(encoding)
         if isinstance(encoding, PairEncoding):
             self._count("chosen", len(encoding.chosen_ids) + encoding.chosen_cut)
             self._count("rejected", len(encoding.rejected_ids) + encoding.rejected_cut)

@@ -1,9 +1,11 @@
 """The report of a check, from what the pass over the samples left behind."""
 
+from engine.check.apart import rows_apart
 from engine.check.budget import length_budget
 from engine.check.found import LOCATED_ROWS, SetFinding
 from engine.check.gathered import Gathered, Occurrences
 from engine.check.lengths import lengths
+from engine.cost.counts import counts_of
 from engine.finding import Severity
 from engine.finding_codes import CODES, advice, gravest_first
 from engine.inspector.check_messages import CheckReport, FindingSummary, KeptAt, LengthBudget, Lengths
@@ -25,6 +27,9 @@ def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> Chec
     rows = train.rows + held_out.rows
     summaries = {code: _of_rows(code, seen, rows, budget, cost) for code, seen in gathered.occurrences.items()}
     summaries |= {found.code: _of_set(found) for found in checks.findings()}
+    tokens = counts_of(gathered.kept.rows) if complete else None
+    if tokens and (apart := rows_apart(preset, tokens)):
+        summaries[apart.code] = _of_set(apart)
     if complete and not train.kept:
         message = f"none of {counted(train.rows, 'training row')} can be trained on"
         summaries["nothing-to-train"] = _of_set(SetFinding("nothing-to-train", message, count=train.rows))
@@ -45,7 +50,7 @@ def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> Chec
             split: {reason: tuple(rows) for reason, rows in fates.rows.items()}
             for split, fates in gathered.fates.items()
         },
-        tokens=gathered.tokens.counts(),
+        tokens=tokens,
         complete=complete,
         planned=len(opened.train) + len(opened.eval),
     )

@@ -85,7 +85,8 @@ def _gather(
 ) -> None:
     """Take one split in."""
     done, total = 0, len(opened.split(split))
-    for source, row, encoded in encode_split(opened, split, cancelled):
+    kept = gathered.kept if split == "train" else None
+    for source, row, encoded in encode_split(opened, split, cancelled, kept):
         sample = source.encoder.sample(row, encoded.id.item)
         gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded), split)
         margin = source.config.field_margin or "margin"

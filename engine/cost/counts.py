@@ -1,27 +1,44 @@
-"""The tokens of a training set, as few numbers: enough to say what batches of any size will compute."""
+"""The tokens of a training set, as few numbers: enough to say about what batches of any size will compute."""
 
-from array import array
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log, sqrt
+from math import gcd, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.encode.encoding import Encoding, PairEncoding
-
-Lengths = Sequence[int] | npt.NDArray[np.int64]
+from engine.encode.kept import KeptRows
+from engine.encode.prompt import NO_PROMPT
 
 QUANTILES = 128
 """How many numbers a distribution is kept in."""
+
+EXAMINED = 2_000
+"""Prompts with several rows whose tokens are compared; what the others share is taken for the same."""
+
+TOLD_APART = 32
+"""Up to how many rows of a prompt are counted each by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """`prompts` prompts have `rows` rows each (on average). Where the rows of each lie in one pack, that takes `saved`
+    tokens less in all than where every row lies in its own.
+    """
+
+    rows: float
+    prompts: int
+    saved: int
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCounts:
     """Of `rows` training rows: `tokens` in all of their `sequences`; `packed`, where the beginning that the two sides
-    of a pair share counts once. `longest` and `computed` are the quantiles over rows of the longest sequence's tokens
-    and of the packed ones, from the lowest to the highest.
+    of a pair share counts once; `shared`, what rows of one prompt have in common beyond that, `common`, the tokens that
+    all rows begin with, and `unit`, the number of rows that all prompts have a multiple of. `longest` and `computed`
+    are the quantiles over rows of the longest sequence's tokens and of the packed ones, from the lowest to the highest.
     """
 
     rows: int
@@ -30,13 +47,38 @@ class TokenCounts:
     packed: int
     longest: tuple[int, ...]
     computed: tuple[int, ...]
+    shared: tuple[Shared, ...] = ()
+    common: int = 0
+    unit: int = 1
 
     def padded(self, rows: int) -> float:
         """The positions that batches of so many rows, drawn at random and padded to their longest, compute in all."""
         return self.sequences * expected_maximum(self.longest, rows) if self.rows else 0.0
 
+    def in_packs(self, micro: float, step: int, *, by_prompt: bool) -> float:
+        """The positions that packs of `micro` rows compute in all, where a step has `step` rows.
+
+        `by_prompt`: the rows of a prompt come one after the other. Otherwise they meet in a step by chance. In a step
+        they lie side by side, and where one pack ends and the next begins, a prompt is computed twice.
+        """
+        if not self.rows:
+            return 0.0
+        micro, step = min(micro, self.rows), min(step, self.rows)
+        saved = self.common * (self.rows - self.rows / micro)
+        unit = gcd(self.unit, step) if by_prompt else 1
+        fitting = gcd(unit, int(micro)) if micro == int(micro) else 1
+        cut = (step / micro - 1) / (step / fitting - 1) if step > micro else 0.0
+        for shared in self.shared:
+            steps = 1 + (shared.rows - unit) / step
+            if not by_prompt:
+                steps = self.rows / step * (1 - (1 - step / self.rows) ** shared.rows)
+            packs = min(shared.rows, steps + max(0.0, shared.rows / fitting - steps) * cut)
+            beyond_common = shared.saved - self.common * shared.prompts * (shared.rows - 1)
+            saved += max(0.0, beyond_common) * (shared.rows - packs) / (shared.rows - 1)
+        return self.packed - saved
+
     def largest_pack(self, rows: int, batches: int) -> float:
-        """About how many positions the largest of so many packs of so many rows has.
+        """About how many positions the largest of so many packs of so many rows has, each row by itself.
 
         The mean of all, and as far above it as the largest of `batches` normal deviates lies; at least the largest row.
         """
@@ -50,36 +92,14 @@ class TokenCounts:
         return max(rows * mean + deviates * spread * sqrt(rows * left), self.computed[-1])
 
 
-class TokenCounter:
-    """Counts the rows of a training set, one at a time."""
-
-    def __init__(self) -> None:
-        self._first = array("q")
-        self._second = array("q")
-        self._shared = array("q")
-
-    def add(self, encoding: Encoding) -> None:
-        """Count a kept row in."""
-        if isinstance(encoding, PairEncoding):
-            self._first.append(len(encoding.chosen_ids))
-            self._second.append(len(encoding.rejected_ids))
-            self._shared.append(encoding.shared_prefix)
-        else:
-            self._first.append(len(encoding.input_ids))
-
-    def counts(self) -> TokenCounts:
-        """What was counted so far."""
-        return counts_of(self._first, self._second, self._shared)
-
-
-def counts_of(first: Lengths, second: Lengths, shared: Lengths) -> TokenCounts:
-    """The counts of rows by the lengths of their first sequences, of their second ones, and of what both begin with
-    alike; the last two are empty where a row is one sequence.
-    """
-    one, other, both = (np.asarray(lengths, dtype=np.int64) for lengths in (first, second, shared))
+def counts_of(rows: KeptRows) -> TokenCounts:
+    """The counts of a training set's rows."""
+    one, other, both = rows.side_lengths()
     pairs = len(other) > 0
     longest = np.maximum(one, other) if pairs else one
-    computed = one + other - both if pairs else one
+    apart = one + other - both if pairs else one
+    computed = apart if pairs else rows.read_lengths()
+    together = _rows_of_prompts(rows)
     return TokenCounts(
         rows=len(one),
         sequences=len(one) + len(other),
@@ -87,7 +107,54 @@ def counts_of(first: Lengths, second: Lengths, shared: Lengths) -> TokenCounts:
         packed=int(computed.sum()),
         longest=quantiles(longest.tolist()),
         computed=quantiles(computed.tolist()),
+        shared=tuple(_shared(rows, together, apart)),
+        common=_common(rows),
+        unit=gcd(*map(len, together)),
     )
+
+
+def distinct_tokens(sequences: Iterable[npt.NDArray[np.int32]]) -> int:
+    """The tokens of sequences in a pack: what several of them begin with alike counts once."""
+    ordered = sorted(sequences, key=lambda ids: ids.astype(">i4").tobytes())
+    return sum(map(len, ordered)) - sum(begun_alike(one, other) for one, other in pairwise(ordered))
+
+
+def begun_alike(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> int:
+    """The tokens that two sequences begin with alike."""
+    shorter = min(len(one), len(other))
+    differing = one[:shorter] != other[:shorter]
+    return int(differing.argmax()) if differing.any() else shorter
+
+
+def _rows_of_prompts(rows: KeptRows) -> list[npt.NDArray[np.int64]]:
+    """The rows of each prompt; a row without one is by itself."""
+    own = np.where(rows.prompts == NO_PROMPT, -1 - np.arange(len(rows)), rows.prompts)
+    _, numbers, counts = np.unique(own, return_inverse=True, return_counts=True)
+    return np.split(np.argsort(numbers, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _shared(
+    rows: KeptRows, together: Sequence[npt.NDArray[np.int64]], apart: npt.NDArray[np.int64]
+) -> Iterator[Shared]:
+    """What rows of one prompt share, by how many rows it has; `apart` are the tokens of each in a pack of its own."""
+    of_size: dict[int, list[npt.NDArray[np.int64]]] = defaultdict(list)
+    for place in together:
+        if len(place) > 1:
+            of_size[min(len(place), TOLD_APART)].append(place)
+    stride = max(1, sum(map(len, of_size.values())) // EXAMINED)
+    for _, group in sorted(of_size.items()):
+        examined = group[::stride]
+        saved = sum(int(apart[place].sum()) - distinct_tokens(rows.sequences(place)) for place in examined)
+        scale = sum(map(len, group)) / sum(map(len, examined))
+        yield Shared(sum(map(len, group)) / len(group), len(group), round(saved * scale))
+
+
+def _common(rows: KeptRows) -> int:
+    """The tokens that all rows begin with, as far as an even draw of them tells."""
+    if len(rows) < 2:
+        return 0
+    drawn = list(rows.sequences(np.linspace(0, len(rows) - 1, min(len(rows), 64)).astype(np.int64)))
+    return min(begun_alike(drawn[0], other) for other in drawn[1:])
 
 
 def quantiles(values: Iterable[int]) -> tuple[int, ...]:

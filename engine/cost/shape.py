@@ -12,14 +12,19 @@ HEADER_BYTES = 100_000_000
 LANGUAGE_HEADS = ("lm_head.", "embed_out.", "output.", "cls.", "score.", "classifier.")
 """Weights that training does not load, or replaces: what stands on top of the base model."""
 
+INPUTS_FIRST = {"gpt2"}
+"""Families that keep a matrix as inputs by outputs."""
+
+Matrix = tuple[str, int, int, int]
+"""A module's name, its inputs, its outputs, and how many of them there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
     """What the cost of a model depends on: `layers` of `hidden` units; `queries` and `keys` are the widths of all query
     and all key heads; `inner` that of the feed-forward part (of all experts that a token goes through).
 
-    `parameters` counts the base model's weights; `matrices` are those that an adapter may stand beside, as (name of
-    the module, inputs, outputs, how many of them).
+    `parameters` counts the base model's weights; `matrices` are those that an adapter may stand beside.
     """
 
     family: str
@@ -31,7 +36,7 @@ class ModelShape:
     inner: int
     vocabulary: int
     parameters: int
-    matrices: tuple[tuple[str, int, int, int], ...]
+    matrices: tuple[Matrix, ...]
 
 
 def read_shape(folder: Path) -> ModelShape | None:
@@ -58,8 +63,11 @@ def _shape(whole: dict[str, Any], tensors: dict[str, list[int]]) -> ModelShape:
         for name, shape in body.items()
         if len(shape) == 2 and "embed" not in name and not name.startswith(("wte.", "wpe.", "transformer.w"))
     )
+    family = str(config["model_type"])
+    if family in INPUTS_FIRST:
+        matrices = Counter({(name, outputs, inputs): count for (name, inputs, outputs), count in matrices.items()})
     return ModelShape(
-        family=str(config["model_type"]),
+        family=family,
         layers=int(_first(config, "num_hidden_layers", "n_layer")),
         hidden=hidden,
         heads=heads,

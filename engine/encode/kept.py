@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -125,6 +125,14 @@ class KeptRows(Sequence[EncodedRow]):
         judged: npt.NDArray[np.float64] = labels[labels != MASKED]
         return judged
 
+    def read_lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each row of steps up to the last judged one, (rows,)."""
+        judged = np.flatnonzero(_array(self._columns["labels"], _NUMBERS) != MASKED)
+        ends = _array(self._columns["labels_ends"], _COUNTS)
+        last = judged[np.searchsorted(judged, ends) - 1]
+        lengths: npt.NDArray[np.int64] = last + 1 - np.concatenate([[0], ends[:-1]])
+        return lengths
+
     def side_lengths(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Tokens of each kept row's chosen side (or of its one sequence), of its rejected side, and of the beginning
         that the two share; each of shape (rows,), the last two empty for steps.
@@ -132,6 +140,17 @@ class KeptRows(Sequence[EncodedRow]):
         first, second = (self._lengths(f"{side}_ends") for side in ("first", "second"))
         facts = _array(self._columns["facts"], _COUNTS)
         return first, second, facts.reshape(-1, 5)[:, 2] if len(second) else second
+
+    def sequences(self, rows: Iterable[int]) -> Iterator[npt.NDArray[np.int32]]:
+        """The token ids of these rows: of each its chosen side (or its one sequence), then its rejected one."""
+        sides = [
+            (_array(self._columns[side], _IDS), _array(self._columns[f"{side}_ends"], _COUNTS))
+            for side in ("first", "second")
+        ]
+        for row in rows:
+            for ids, ends in sides:
+                if len(ends):
+                    yield ids[ends[row - 1] if row else 0 : ends[row]]
 
     def _add(self, name: str, values: Sequence[int | float]) -> None:
         column = self._columns[name]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 
-from engine.cost.counts import counts_of
+from engine.batch.ahead import load_ahead
 from engine.cost.estimate import estimate, memory_in_words, tokens_in_words
+from engine.cost.plan import plan
 from engine.cost.shape import read_shape
 from engine.encode.kept import EncodedSet
 from engine.events.schema import FindingEvent
@@ -24,9 +25,11 @@ def cost_notice(
     preset: Preset, train: EncodedSet, model_folder: str, *, packing: Packing, precision: Precision, processes: int
 ) -> FindingEvent:
     """What the run will go through and take, told before its first step."""
+    planned = plan(preset, len(train.rows), processes)
     told = estimate(
         preset,
-        counts_of(*train.rows.side_lengths()),
+        len(train.rows),
+        load_ahead(preset, train.rows, planned, packed=packing.packed, processes=processes),
         read_shape(Path(model_folder)),
         half=precision.autocast != "no",
         packed=packing.packed,

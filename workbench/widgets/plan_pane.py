@@ -5,7 +5,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from engine.cost.estimate import computes_in_half, estimate, memory_in_words, tokens_in_words
+from engine.cost.estimate import computes_in_half, estimate, expected_load, memory_in_words, tokens_in_words
 from engine.cost.plan import plan
 from engine.inspector.check_messages import CheckReport
 from engine.inspector.messages import Description, Failure
@@ -124,13 +124,15 @@ def _cost(preset: Preset, known: Description | CheckReport | Failure | None, gpu
     """Tokens and memory, once a check has told what they depend on."""
     if not isinstance(known, CheckReport) or known.tokens is None or not known.complete or not known.kept:
         return ["", ""]
+    packed, processes = preset.sample_packing is not False, preset.num_processes
     told = estimate(
         preset,
-        known.tokens,
+        known.tokens.rows,
+        expected_load(preset, known.tokens, packed=packed, processes=processes),
         known.model,
         half=computes_in_half(preset, gpu=bool(gpus)),
-        packed=preset.sample_packing is not False,
-        processes=preset.num_processes,
+        packed=packed,
+        processes=processes,
     )
     return [tokens_in_words(told), memory_in_words(told)]
 
