@@ -15,7 +15,7 @@ from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import MASKED, EncodedRow, StepsEncoding
 from engine.model.packed_attention import install_packed_attention, install_pruning
 from engine.model.padding import prove_padding
-from engine.model.read import reads_hidden_states
+from engine.model.read import reads_hidden_states, weights_format
 from engine.model.varlen import DEVICES
 from engine.preset.schema import Preset
 from engine.sample import SampleId
@@ -30,6 +30,9 @@ NEAR = 3
 """How many times as far as padded scores and gradients, computed in half precision on fp32 weights, packed ones may be
 from what fp32 gives: the criterion of flash attention's own tests (Dao et al., tests/test_flash_attn.py).
 """
+
+LONGEST, LONGER = 41, 8
+"""Tokens of the probe's longest sequence, and how many times as long it is for a kernel that works in tiles of 128."""
 
 Autocast = Literal["bf16", "fp16", "no"]
 FORMATS = {"bf16": torch.bfloat16, "fp16": torch.float16, "no": torch.float32}
@@ -66,7 +69,7 @@ def choose_packing(model: Any, preset: Preset, device: str, pad_id: int, autocas
     for varlen in (True, False) if device in DEVICES else (False,):
         install_packed_attention(body, varlen)
         for prune in (True, False) if pruning else (False,):
-            difference = probe(model, prune, pad_id, autocast, as_training=varlen)
+            difference = probe(model, prune, pad_id, autocast, varlen)
             if not difference:
                 kernel = "; attention goes through PyTorch's variable-length kernel" if varlen else how
                 last = "; the last layer computes only what is read" if prune else ""
@@ -101,18 +104,21 @@ def refused(model: PreTrainedModel, preset: Preset, device: str) -> str:
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
-def probe(model: Any, prune: bool, pad_id: int, autocast: Autocast = "no", as_training: bool = False) -> str:
+def probe(model: Any, prune: bool, pad_id: int, autocast: Autocast = "no", varlen: bool = False) -> str:
     """How packed scores, or their gradients, differ from padded ones, in words; empty if they do not.
 
-    `as_training` has the model go over the pack once more, with the dropout that training has.
+    `varlen` says that the kernel attends: sequences are then longer than the tiles that it works in, as far as the
+    model's positions go, and the pack is gone over once more with the dropout that training has.
     """
-    rows = _probe_rows(model.config.get_text_config().vocab_size, pad_id)
+    config = model.config.get_text_config()
+    limit = getattr(config, "max_position_embeddings", None) or LONGEST
+    rows = _probe_rows(config.vocab_size, pad_id, max(1, min(LONGER, limit // LONGEST)) if varlen else 1)
     padded, packed = PadCollator(pad_id)(rows), PackCollator(prune)(rows)
-    held = next(model.parameters()).dtype
+    held = weights_format(model)
     compute = partial(_scores_and_gradient, model, pad_id=pad_id)
     was_training = model.training
     try:
-        if as_training:
+        if varlen:
             model.train()
             compute(packed, autocast=autocast)
         model.eval()
@@ -164,8 +170,10 @@ def _scores_and_gradient(
     return scores.detach(), by_id[(ids != pad_id).to(device)]
 
 
-def _probe_rows(vocabulary: int, pad_id: int) -> list[SlottedRow]:
-    """Two prompts with two traces each, of tokens drawn by a fixed seed; every third token is read, and the last."""
+def _probe_rows(vocabulary: int, pad_id: int, times: int = 1) -> list[SlottedRow]:
+    """Two prompts with two traces each, of tokens drawn by a fixed seed, LONGEST tokens at most, so many `times`; every
+    third token is read, and the last.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def draw(count: int) -> list[int]:
@@ -174,9 +182,9 @@ def _probe_rows(vocabulary: int, pad_id: int) -> list[SlottedRow]:
 
     rows: list[SlottedRow] = []
     for prompt_length, *lengths in [(24, 9, 17), (11, 21, 5)]:
-        prompt = draw(prompt_length)
+        prompt = draw(prompt_length * times)
         for length in lengths:
-            ids = prompt + draw(length)
+            ids = prompt + draw(length * times)
             labels: list[int | float] = [1 if at % 3 == 0 or at == len(ids) - 1 else MASKED for at in range(len(ids))]
             rows.append(SlottedRow(EncodedRow(SampleId(0, len(rows)), StepsEncoding(ids, labels), None), False))
     return rows
