@@ -221,3 +221,13 @@ def test_pytorchs_own_kernel_takes_the_call(monkeypatch, pruned):
     assert (attended.shape, attended.dtype) == (shapes[0], torch.bfloat16)
     gradients = torch.autograd.grad(attended.sum(), states)
     assert [gradient.shape for gradient in gradients] == shapes
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch's variable-length kernel runs on GPUs alone")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_kernel_itself(make_model, make_preset, family):
+    model = make_model(family, max_position_embeddings=1024, **FAMILIES[family]).eval()
+    install_reader(model)
+    decided = choose_packing(model, make_preset(sample_packing=True), "cuda", 0, "bf16")
+    assert decided.pruned
+    assert "through PyTorch's variable-length kernel" in decided.reason
