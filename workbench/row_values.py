@@ -112,7 +112,7 @@ def _worse(one: RowValue, other: RowValue) -> bool:
 def value_words(value: RowValue) -> Iterator[tuple[str, str]]:
     """A row's values as (name, number), for the screen."""
     yield "loss", short_number(value.loss)
-    yield "margin", f"{value.margin:+.3g}"
+    yield "margin", f"{'+' if value.margin > 0 else ''}{short_number(value.margin)}"
     if value.right:
         yield "P(right)", " ".join(f"{p:.2f}".removeprefix("0") for p in value.right[:12])
     if value.forgotten:
