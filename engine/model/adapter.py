@@ -5,7 +5,7 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model, prepare_model_
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from engine.model.error import ModelError
-from engine.model.read import HEADS, head_name
+from engine.model.read import HEADS, before_head, head_name
 from engine.preset.schema import Preset
 
 
@@ -43,12 +43,18 @@ def add_adapter(model: PreTrainedModel, preset: Preset) -> PeftModel:
         targets = list(preset.lora_target_modules)
     if preset.adapter == "qlora" or preset.load_in_4bit or preset.load_in_8bit:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
+    # What lies before the head is as new as the head is on most base models.
+    saved = sorted({head, *before_head(model), *preset.lora_modules_to_save})
+    within = [
+        name for name, module in model.named_modules() if {*saved} & {*name.split(".")} and not [*module.children()]
+    ]
     config = LoraConfig(
         r=preset.lora_r,
         lora_alpha=preset.lora_alpha,
         lora_dropout=preset.lora_dropout,
         target_modules=targets,
-        modules_to_save=sorted({head, *preset.lora_modules_to_save}),
+        modules_to_save=saved,
+        exclude_modules=within,
         task_type=TaskType.SEQ_CLS if judges_sequences else TaskType.TOKEN_CLS,
     )
     try:

@@ -22,7 +22,7 @@ from transformers import (
 from engine.model.adapter import add_adapter, quantization
 from engine.model.error import ModelError
 from engine.model.precision import Precision
-from engine.model.read import head_name, install_reader
+from engine.model.read import before_head, head_name, install_reader
 from engine.preset.schema import Preset
 
 Loaded = TypeVar("Loaded")
@@ -78,7 +78,10 @@ def load_model(
     )
     head = head_name(model)
     missing = {str(name) for name in loading["missing_keys"]}
-    body = sorted(name for name in missing if not name.startswith(f"{head}."))
+    of_head = {head, *before_head(model)}
+    body = sorted(
+        name for name in missing if not of_head & {*name.removeprefix(f"{model.base_model_prefix}.").split(".")[:1]}
+    )
     if body:
         raise ModelError(
             f"{len(body)} weights of {type(model).__name__} are not in the model's files (first: {body[0]}).",

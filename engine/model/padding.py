@@ -12,6 +12,7 @@ from transformers.models.auto.modeling_auto import (
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import SlottedRow
 from engine.model.error import ModelError
+from engine.model.read import weights_format
 
 LARGEST = {torch.float64: 1e-5, torch.float32: 1e-3}
 """How far scores may be from those of each sequence alone, relative to their norm; half precision shows only what is
@@ -47,7 +48,7 @@ def prove_padding(model: Any, rows: Sequence[SlottedRow], pad_id: int) -> None:
     finally:
         model.train(was_training)
     apart = ((padded - alone).norm() / alone.norm().clamp(min=1e-12)).item()
-    if not apart <= LARGEST.get(next(model.parameters()).dtype, 0.5):
+    if not apart <= LARGEST.get(weights_format(model), 0.5):
         raise ModelError(
             f"{name} lets padding into its scores: in a batch they differ by {apart:.1%} from each text alone.",
             "base_model",

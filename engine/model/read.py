@@ -27,6 +27,22 @@ def head_name(model: nn.Module) -> str:
     )
 
 
+def weights_format(model: Any) -> torch.dtype:
+    """The format that a model's weights are held in, which the head's may not be: that of its embeddings."""
+    held: torch.dtype = model.get_input_embeddings().weight.dtype
+    return held
+
+
+def before_head(model: PreTrainedModel) -> list[str]:
+    """The names of the modules with weights between the base model and its head, which a base model's files may lack
+    as they lack the head: a pooler (that some base models hold themselves), a projection.
+    """
+    beside = {name: child for name, child in model.named_children() if name != model.base_model_prefix}
+    beside |= {name: child for name, child in model.base_model.named_children() if name == "pooler"}
+    weighty = {name for name, child in beside.items() if next(child.parameters(), None) is not None}
+    return sorted(weighty - {head_name(model)})
+
+
 def reads_hidden_states(model: PreTrainedModel) -> bool:
     """Whether the class is nothing but base model, dropout and a linear head, so that the head can be read by itself.
 
@@ -56,6 +72,8 @@ def install_reader(model: PreTrainedModel) -> None:
     """
     direct = reads_hidden_states(model)
     head = head_name(model)
+    if not direct:
+        _keep_format(getattr(model, head))
     by_sequence = "SequenceClassification" in type(model).__name__
     original = model.forward
 
@@ -81,6 +99,17 @@ def install_reader(model: PreTrainedModel) -> None:
         return score(getattr(self, head), selected)
 
     model.forward = MethodType(forward, model)
+
+
+def _keep_format(head: nn.Module) -> None:
+    """Let a head that its class calls compute in its own dtype, whatever it is given and whatever autocast says."""
+
+    def forward(self: nn.Module, hidden: Tensor, *args: Any, **options: Any) -> Any:
+        # Of the class, since an adapter copies the head with this override, and not what it would close over.
+        with torch.autocast(hidden.device.type, enabled=False):
+            return type(self).forward(self, hidden.to(next(self.parameters()).dtype), *args, **options)
+
+    head.forward = MethodType(forward, head)
 
 
 def score(head: nn.Module, hidden: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from engine.batch.pad import Batch
+from engine.model.read import weights_format
 from engine.preset.schema import ModelKind
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
@@ -27,14 +28,15 @@ def reload_difference(model: Any, saved: Path, batch: Batch, kind: ModelKind) ->
         expected = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], read=batch["read"])
         found = _plain_scores(_reloaded(model, saved, kind), batch, kind)
     model.train(was_training)
-    weights = next(model.parameters()).dtype
-    return (expected - found).abs().max().item(), TOLERANCE[weights] * max(1.0, expected.abs().max().item())
+    return (expected - found).abs().max().item(), TOLERANCE[weights_format(model)] * max(
+        1.0, expected.abs().max().item()
+    )
 
 
 def _reloaded(model: Any, saved: Path, kind: ModelKind) -> Any:
     auto = AutoModelForSequenceClassification if kind == "pair" else AutoModelForTokenClassification
     body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    options = {"dtype": next(model.parameters()).dtype, "use_safetensors": True}
+    options = {"dtype": weights_format(model), "use_safetensors": True}
     if isinstance(model, PeftModel):
         labels = body.config.num_labels
         base = auto.from_pretrained(body.name_or_path, num_labels=labels, **options)
