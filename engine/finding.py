@@ -33,7 +33,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """How many samples came in, how many reach training, and for each of the others the reason."""
+    """How many came in, how many are kept, and for each of the others the reason.
+
+    Encoded sets, runs and their events count samples by it, what training consumes: `rows` are more than those of the
+    data where a row is a ranked list. A check's report counts rows, and the samples beside them.
+    """
 
     rows: int
     kept: int

@@ -17,15 +17,22 @@ from engine.sample import Split
 
 @dataclass(slots=True)
 class Occurrences:
-    """A code over a data set: how many rows have it, the first of them, and what the first one said."""
+    """A code over a data set: how many rows have it, the first of them, and what the first one said.
+
+    The samples of a row come one after the other, and count as one.
+    """
 
     severity: Severity
     said: str
     count: int = 0
     rows: dict[Split, list[RowPlace]] = field(default_factory=lambda: {"train": [], "eval": []})
+    last: tuple[Split, RowPlace] | None = None
 
     def add(self, place: RowPlace, split: Split) -> None:
-        """Count a row."""
+        """Count the row of a sample."""
+        if (split, place) == self.last:
+            return
+        self.last = split, place
         self.count += 1
         if len(self.rows[split]) < LOCATED_ROWS:
             self.rows[split].append(place)
@@ -33,26 +40,53 @@ class Occurrences:
 
 @dataclass(slots=True)
 class Fates:
-    """What became of the samples of a split: how many are kept, and for each reason how many and which are not."""
+    """What became of the rows and samples of a split: how many are kept, and for each reason how many are not.
+
+    A row is kept if any of its samples is, and dropped for the reason of the first of them. `rows` has for each reason
+    the rows with a sample that is dropped for it. The samples of a row come one after the other.
+    """
 
     kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     rows: dict[str, list[RowPlace]] = field(default_factory=dict)
+    rows_kept: int = 0
+    rows_dropped: Counter[str] = field(default_factory=Counter)
+    _row: RowPlace | None = None
+    _row_dropped: str | None = None
 
     def add(self, encoded: EncodedRow) -> None:
         """Take one sample in."""
-        if encoded.refusal is None:
+        place = (encoded.id.dataset, encoded.id.row)
+        reason = encoded.refusal.reason if encoded.refusal else None
+        self._add_to_row(place, reason)
+        if reason is None:
             self.kept += 1
             return
-        reason = encoded.refusal.reason
         self.reasons[reason] += 1
         rows = self.rows.setdefault(reason, [])
-        if len(rows) < LOCATED_ROWS:
-            rows.append((encoded.id.dataset, encoded.id.row))
+        if len(rows) < LOCATED_ROWS and place not in rows[-1:]:
+            rows.append(place)
+
+    def _add_to_row(self, place: RowPlace, reason: str | None) -> None:
+        if place != self._row:
+            self._row, self._row_dropped = place, reason
+            if reason is None:
+                self.rows_kept += 1
+            else:
+                self.rows_dropped[reason] += 1
+        elif reason is None and self._row_dropped is not None:
+            self.rows_dropped[self._row_dropped] -= 1
+            self.rows_kept += 1
+            self._row_dropped = None
 
     @property
-    def ledger(self) -> Ledger:
-        """The ledger so far."""
+    def of_rows(self) -> Ledger:
+        """The ledger of rows so far."""
+        return Ledger.of(self.rows_kept, +self.rows_dropped)
+
+    @property
+    def of_samples(self) -> Ledger:
+        """The ledger of samples so far: what training consumes."""
         return Ledger.of(self.kept, self.reasons)
 
 

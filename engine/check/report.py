@@ -6,9 +6,9 @@ from engine.check.found import LOCATED_ROWS, SetFinding
 from engine.check.gathered import Gathered, Occurrences
 from engine.check.lengths import lengths
 from engine.cost.counts import counts_of
-from engine.finding import Severity
+from engine.finding import Ledger, Severity
 from engine.finding_codes import CODES, advice, gravest_first
-from engine.inspector.check_messages import CheckReport, FindingSummary, KeptAt, LengthBudget, Lengths
+from engine.inspector.check_messages import CheckReport, FindingSummary, KeptAt, LengthBudget, Lengths, SampleCounts
 from engine.prepare import Opened
 from engine.words import counted, share
 
@@ -19,7 +19,8 @@ ENOUGH = 0.99
 def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> CheckReport:
     """The report of all rows, or (not `complete`) of those seen so far."""
     preset, checks = opened.loaded.preset, gathered.checks
-    train, held_out = gathered.fates["train"].ledger, gathered.fates["eval"].ledger
+    fates = gathered.fates
+    train, held_out = fates["train"].of_rows, fates["eval"].of_rows
     histograms = _histograms(gathered, preset.sequence_len)
     edges = [edge for name in ("longer", "sequence") if name in histograms for edge in histograms[name].edges]
     budget = length_budget(checks.extents, str(preset.excess_length_strategy), preset.sequence_len, edges)
@@ -44,16 +45,22 @@ def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> Chec
         eval_rows=held_out.rows,
         eval_kept=held_out.kept,
         eval_dropped=dict(held_out.dropped),
+        samples=_samples(fates["train"].of_samples),
+        eval_samples=_samples(fates["eval"].of_samples),
         budget=budget,
         positions=checks.labels.positions(),
         dropped_rows={
-            split: {reason: tuple(rows) for reason, rows in fates.rows.items()}
-            for split, fates in gathered.fates.items()
+            split: {reason: tuple(places) for reason, places in of_split.rows.items()}
+            for split, of_split in fates.items()
         },
         tokens=tokens,
         complete=complete,
         planned=len(opened.train) + len(opened.eval),
     )
+
+
+def _samples(ledger: Ledger) -> SampleCounts:
+    return SampleCounts(ledger.rows, ledger.kept, dict(ledger.dropped))
 
 
 def _histograms(gathered: Gathered, limit: int) -> dict[str, Lengths]:
@@ -67,7 +74,7 @@ def _histograms(gathered: Gathered, limit: int) -> dict[str, Lengths]:
 
 def _cost_of_limit(gathered: Gathered, budget: LengthBudget) -> dict[str, float]:
     """Shares of samples dropped for their length, of samples cut, and of tokens that training does not see."""
-    samples = gathered.fates["train"].ledger.rows
+    samples = gathered.fates["train"].of_samples.rows
     if not samples:
         return {}
     kept = next(at for at in budget.at if at.sequence_len == budget.limit)
@@ -91,7 +98,7 @@ def _of_rows(code: str, seen: Occurrences, rows: int, budget: LengthBudget, cost
         message += "; training refuses to start: `excess_length_strategy: raise`"
     if seen.said != title:
         message += f"; the first: {seen.said}"
-    train, held_out = (tuple(dict.fromkeys(seen.rows[split])) for split in ("train", "eval"))
+    train, held_out = (tuple(seen.rows[split]) for split in ("train", "eval"))
     return FindingSummary(code, severity.value, seen.count, train, message, what_to_do, held_out)
 
 

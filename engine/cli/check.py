@@ -14,7 +14,14 @@ from rich.text import Text
 
 from engine.check.statistic import position_name, sentences
 from engine.cli.preset_argument import add_preset_argument
-from engine.inspector.check_messages import CheckReport, FindingSummary, LengthBudget, Lengths, StepPosition
+from engine.inspector.check_messages import (
+    CheckReport,
+    FindingSummary,
+    LengthBudget,
+    Lengths,
+    SampleCounts,
+    StepPosition,
+)
 from engine.preset.load import load_preset
 from engine.progress import Progress as Done
 from engine.visible import visible
@@ -71,9 +78,9 @@ def check_object(report: CheckReport) -> dict[str, object]:
 
 def print_report(report: CheckReport, console: Console) -> None:
     """Print a report for a person."""
-    console.print(ledger_text("train", report.rows, report.kept, report.dropped))
+    console.print(ledger_text("train", report.in_samples("train"), report.rows))
     if report.eval_rows:
-        console.print(ledger_text("eval", report.eval_rows, report.eval_kept, report.eval_dropped))
+        console.print(ledger_text("eval", report.in_samples("eval"), report.eval_rows))
     if not report.findings:
         console.print("No findings.")
     for finding in report.findings:
@@ -90,12 +97,16 @@ def print_report(report: CheckReport, console: Console) -> None:
     console.print(Text(f"digest of the training set: {report.digest}", "dim"))
 
 
-def ledger_text(split: str, rows: int, kept: int, dropped: dict[str, int]) -> Text:
-    """One split's ledger in one line: how many of how many, and where the others went."""
+def ledger_text(split: str, counts: SampleCounts, rows: int) -> Text:
+    """One split's ledger in one line: how many of how many, and where the others went; of rows, or of samples where
+    rows give several.
+    """
+    kept, samples = counts.kept, counts.samples
+    what = counted(rows, "row") if samples == rows else f"{counted(samples, 'sample')} (of {counted(rows, 'row')})"
     text = Text(f"{split}: ", "bold")
-    text.append(f"{kept:,} of {counted(rows, 'sample')} kept", "green" if kept == rows else "yellow")
-    text.append(f" ({share(kept / rows)})" if rows and kept < rows else "")
-    for reason, count in dropped.items():
+    text.append(f"{kept:,} of {what} kept", "green" if kept == samples else "yellow")
+    text.append(f" ({share(kept / samples)})" if samples and kept < samples else "")
+    for reason, count in counts.dropped.items():
         text.append(f" · {count:,} {reason}", "red")
     return text
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from engine.cli.check import ledger_text
 from engine.cli.preset_argument import add_preset_argument
 from engine.encode.encoding import MASKED, TokenSequence
-from engine.finding import Ledger
+from engine.inspector.check_messages import SampleCounts
 from engine.inspector.messages import RowView, preview_object
 from engine.preset.load import load_preset
 from engine.visible import visible
@@ -57,9 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     if not arguments.json:
         console.print(_heading(opened, arguments.split))
-    kept, reasons = 0, Counter[str]()
+    kept, reasons, rows = 0, Counter[str](), 0
     for encoded in encode_rows(opened, arguments.split, start, stop):
         view = view_row(opened, *encoded)
+        rows += view.item == 0
         if view.reason is None:
             kept += 1
         else:
@@ -69,13 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             console.print(row_text(view))
     if not arguments.json:
-        ledger = Ledger.of(kept, reasons)
+        counts = SampleCounts(kept + reasons.total(), kept, dict(reasons.most_common()))
         total = len(opened.split(arguments.split))
-        console.print(
-            ledger_text("shown", ledger.rows, kept, dict(ledger.dropped))
-            if ledger.rows
-            else none_shown(arguments.split, total)
-        )
+        console.print(ledger_text("shown", counts, rows) if counts.samples else none_shown(arguments.split, total))
     return 0
 
 

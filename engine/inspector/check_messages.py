@@ -80,8 +80,21 @@ class StepPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleCounts:
+    """How many samples a split's rows give, how many are kept, and how many are dropped for each reason."""
+
+    samples: int
+    kept: int
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReport:
     """The result of a check: the ledger, findings (gravest first), lengths by name, the training set's digest.
+
+    `rows`, `kept` and `dropped` count rows: a row is kept if any of its samples is, and dropped for the reason of its
+    first one. `samples` counts what training consumes (a ranked row gives several pairs); it is None where nobody
+    counted, each row being one sample.
 
     `lengths` has longer (of the two sides), chosen and rejected for pairs; sequence, step and steps (a row) for
     stepwise data. `statistics` holds what the checks measured by name (engine.check.statistic says it in words).
@@ -101,6 +114,8 @@ class CheckReport:
     eval_rows: int = 0
     eval_kept: int = 0
     eval_dropped: dict[str, int] = field(default_factory=dict)
+    samples: SampleCounts | None = None
+    eval_samples: SampleCounts | None = None
     budget: LengthBudget | None = None
     positions: tuple[StepPosition, ...] = ()
     tokens: TokenCounts | None = None
@@ -109,3 +124,9 @@ class CheckReport:
     complete: bool = True
     planned: int = 0
     kind: Literal["check_report"] = "check_report"
+
+    def in_samples(self, split: Split) -> SampleCounts:
+        """A split's ledger in samples."""
+        if split == "eval":
+            return self.eval_samples or SampleCounts(self.eval_rows, self.eval_kept, self.eval_dropped)
+        return self.samples or SampleCounts(self.rows, self.kept, self.dropped)

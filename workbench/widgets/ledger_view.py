@@ -1,6 +1,5 @@
 """The ledger: how many rows came in, how many reach training, and where each of the others went."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,9 +8,9 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from engine.inspector.check_messages import CheckReport
+from engine.inspector.check_messages import CheckReport, SampleCounts
 from engine.sample import Split
-from engine.words import share
+from engine.words import counted, share
 from workbench.screen_text import visible
 
 _BAR = 12
@@ -52,13 +51,14 @@ class LedgerView(OptionList):
 
     def show(self, report: CheckReport) -> None:
         """Show a report's ledger."""
-        width = len(f"{max(report.rows, report.eval_rows):,}")
+        train, held_out = report.in_samples("train"), report.in_samples("eval")
+        width = len(f"{max(train.samples, held_out.samples):,}")
         chosen = self.fate
         self.clear_options()
         self._fates = []
-        self._add("train", report.rows, report.kept, report.dropped, width)
+        self._add("train", train, report.rows, width)
         if report.eval_rows:
-            self._add("eval", report.eval_rows, report.eval_kept, report.eval_dropped, width)
+            self._add("eval", held_out, report.eval_rows, width)
         elif report.complete:
             self._line(Content.styled(" eval   no rows are set aside for evaluation", "$quiet"), None)
         of_reason = [place for place, fate in enumerate(self._fates) if fate is not None]
@@ -71,22 +71,23 @@ class LedgerView(OptionList):
         """What the highlighted line is about; None where nothing is dropped."""
         return None if self.highlighted is None else self._fates[self.highlighted]
 
-    def _add(self, split: Split, rows: int, kept: int, dropped: Mapping[str, int], width: int) -> None:
-        self._line(Content.assemble((f" {split:<6} ", "bold"), (f"{rows:>{width},}", "bold"), " rows"), None)
-        self._line(
-            _counted("✓", kept, rows, "reach training" if split == "train" else "kept", width=width, style="$success"),
-            None,
-        )
-        for reason, count in dropped.items():
-            self._line(_counted("✗", count, rows, visible(reason), width=width, style="$error"), Fate(split, reason))
+    def _add(self, split: Split, counts: SampleCounts, rows: int, width: int) -> None:
+        of = counts.samples
+        # A ranked row gives several samples: these are what training counts.
+        what = "rows" if of == rows else f"samples of {counted(rows, 'row')}"
+        self._line(Content.assemble((f" {split:<6} ", "bold"), (f"{of:>{width},}", "bold"), f" {what}"), None)
+        fate = "reach training" if split == "train" else "kept"
+        self._line(_counted("✓", counts.kept, of, fate, width=width, style="$success"), None)
+        for reason, count in counts.dropped.items():
+            self._line(_counted("✗", count, of, visible(reason), width=width, style="$error"), Fate(split, reason))
 
     def _line(self, line: Content, fate: Fate | None) -> None:
         self._fates.append(fate)
         self.add_option(Option(line, disabled=fate is None))
 
 
-def _counted(mark: str, count: int, rows: int, what: str, *, width: int, style: str) -> Content:
-    part = count / rows if rows else 0.0
+def _counted(mark: str, count: int, of: int, what: str, *, width: int, style: str) -> Content:
+    part = count / of if of else 0.0
     filled = max(round(part * _BAR), 1) if count else 0
     return Content.assemble(
         (f"      {mark} ", style),

@@ -32,16 +32,17 @@ def so_far(report: CheckReport) -> Content:
 
 
 def _verdict(report: CheckReport) -> list[Content]:
+    counts = report.in_samples("train")
+    of, kept = counts.samples, counts.kept
     rows = counted(report.rows, "training row")
-    if report.kept == report.rows:
-        return [Content.styled(f"✓ All {rows} reach training.", "bold $success")]
-    style = "bold $error" if report.kept < 0.8 * report.rows else "bold $warning"
-    first = Content.styled(
-        f"✗ {report.rows - report.kept:,} of {rows} ({share(1 - report.kept / report.rows)}) are dropped.", style
-    )
-    reason, count = next(iter(report.dropped.items()))
+    what = rows if of == report.rows else f"{counted(of, 'sample')} (of {rows})"
+    if kept == of:
+        return [Content.styled(f"✓ All {what} reach training.", "bold $success")]
+    style = "bold $error" if kept < 0.8 * of else "bold $warning"
+    first = Content.styled(f"✗ {of - kept:,} of {what} ({share(1 - kept / of)}) are dropped.", style)
+    reason, count = next(iter(counts.dropped.items()))
     what_to_do = next((found.advice for found in report.findings if found.code == reason), advice(reason))
-    which = "All" if count == report.rows - report.kept else f"{count:,}"
+    which = "All" if count == of - kept else f"{count:,}"
     return [
         first + f" {which} of them: {visible(reason)}.",
         Content.assemble(("→ ", "$primary"), visible(what_to_do.split(". ")[0].rstrip("."))),

@@ -6,9 +6,10 @@ import random
 import pytest
 
 from engine.check.run import check
+from engine.cli.check import ledger_text
 from engine.finding import Ledger
 from engine.finding_codes import CODES
-from engine.inspector.check_messages import CheckReport
+from engine.inspector.check_messages import CheckReport, SampleCounts
 from engine.prepare import Cancelled, open_preset, prepare
 from engine.preset.load import parse_preset
 from tests.engine.conftest import CHATML
@@ -297,6 +298,22 @@ def test_the_report_is_that_of_what_training_consumes(opened):
     assert report.lengths["chosen"].limit == 200
 
 
+def test_rows_are_counted_as_rows_and_what_they_give_as_samples(opened):
+    ranked = [{"prompt": f"q{i} ", "answers": ["a", "b", "c"], "ranks": [1, 2, 3]} for i in range(8)]
+    some = {"prompt": "some ", "answers": ["a", "b" * 300, "c"], "ranks": [1, 2, 3]}
+    none = {"prompt": "none " + "n" * 300, "answers": ["a", "b", "c"], "ranks": [1, 2, 3]}
+    report = check(opened([*ranked, some, none]))
+    assert (report.rows, report.kept, report.dropped) == (10, 9, {"too-long": 1})
+    assert report.samples == SampleCounts(30, 25, {"too-long": 5})
+    too_long = next(found for found in report.findings if found.code == "too-long")
+    assert (too_long.count, too_long.rows) == (2, ((0, 8), (0, 9)))
+    assert "(20 % of rows)" in too_long.message
+    assert report.dropped_rows["train"] == {"too-long": ((0, 8), (0, 9))}
+    assert ledger_text("train", report.in_samples("train"), report.rows).plain.startswith(
+        "train: 25 of 30 samples (of 10 rows) kept (83 %) · 5 too-long"
+    )
+
+
 def test_findings_come_gravest_first_with_advice(opened):
     rows = columns(30) + [PLANTED_COLUMNS[code] for code in ("empty-system", "identical-pair", "missing-field")]
     report = check(opened(rows, **CHAT))
@@ -316,7 +333,7 @@ def test_progress_is_told_and_a_cancel_is_heard(opened):
 def test_progress_counts_rows_not_their_samples(opened):
     told = []
     data = opened([{"prompt": f"q{i} ", "answers": ["a", "b", "c"], "ranks": [1, 2, 3]} for i in range(10)])
-    assert check(data, told.append).rows == 30
+    assert check(data, told.append).rows == 10
     assert [(progress.done, progress.total) for progress in told][-1] == (10, 10)
     prepare(data, told.append)
     assert [(progress.done, progress.total) for progress in told][-1] == (10, 10)

@@ -93,7 +93,7 @@ def test_check_prints_the_ledger_and_exits_by_the_gravest_finding(write_preset, 
     assert planted["digest"] != clean["digest"]
     assert main(["check", str(write_preset(rows))]) == 0
     said = capsys.readouterr().out
-    assert "train: 39 of 40 samples kept (98 %) · 1 identical-pair" in said
+    assert "train: 39 of 40 rows kept (98 %) · 1 identical-pair" in said
     assert "answer, unread, is right in" in said
     assert not [name for name in planted["statistics"] if name in said]
 
@@ -204,7 +204,7 @@ def test_preview_ends_with_the_ledger_of_what_it_showed(write_preset, capsys):
     rows[2]["rejected"] = rows[2]["chosen"]
     path = write_preset(rows)
     assert main(["preview", str(path), "--rows", "1:5"]) == 0
-    assert "shown: 3 of 4 samples kept (75 %) · 1 identical-pair" in capsys.readouterr().out
+    assert "shown: 3 of 4 rows kept (75 %) · 1 identical-pair" in capsys.readouterr().out
     assert main(["preview", str(path), "--rows", "7:9"]) == 0
     assert "has 5 rows, none of them" in capsys.readouterr().out
     assert main(["preview", str(path), "--split", "eval"]) == 0
