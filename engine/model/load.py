@@ -88,6 +88,12 @@ def load_model(
             where,
             "The folder is incomplete, or holds another kind of model than its config.json says.",
         )
+    if preset.gradient_checkpointing and not model.supports_gradient_checkpointing:
+        raise ModelError(
+            f"{type(model).__name__} has no gradient checkpointing.",
+            "gradient_checkpointing",
+            "Set `gradient_checkpointing: false`; a smaller `micro_batch_size` needs less memory too.",
+        )
     fit_vocabulary(model, tokenizer, preset)
     getattr(model, head).to(torch.float32)
     model.config.use_cache = False

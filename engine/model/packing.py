@@ -59,7 +59,8 @@ def choose_packing(model: Any, preset: Preset, device: str, pad_id: int, autocas
     """
     body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     if why := refused(body, preset, device):
-        prove_padding(model, _probe_rows(body.config.get_text_config().vocab_size, pad_id), pad_id)
+        rows = _probe_rows(body.config.get_text_config().vocab_size, pad_id)
+        prove_padding(model, rows, pad_id, FORMATS[autocast] if autocast != "no" else None)
         return Packing(False, False, f"Batches are padded: {why}.")
     if next(model.parameters()).device.type != device:
         model.to(device)

@@ -20,8 +20,9 @@ gross (0.5).
 """
 
 
-def prove_padding(model: Any, rows: Sequence[SlottedRow], pad_id: int) -> None:
-    """Score the rows padded, and each alone. Raises ModelError where the scores differ, or cannot be had at all.
+def prove_padding(model: Any, rows: Sequence[SlottedRow], pad_id: int, autocast: torch.dtype | None = None) -> None:
+    """Score the rows padded, and each alone. Raises ModelError where the scores differ, or cannot be had at all, in
+    the weights' own format or under the autocast that training has.
 
     A causal model reads nothing of what is to its right. An encoder must mask it, and some cannot: those that mix
     tokens by convolutions, a Fourier transform or landmarks (ConvBERT, FNet, Nyströmformer).
@@ -32,10 +33,15 @@ def prove_padding(model: Any, rows: Sequence[SlottedRow], pad_id: int) -> None:
     name = f"A model of the type {kind}"
     was_training = model.training
     model.eval()
+    under = ""
     try:
         with torch.no_grad():
             padded = _scores(model, rows, pad_id)
             alone = torch.cat([_scores(model, [row], pad_id) for row in rows])
+            if autocast:
+                under = f" in {str(autocast).removeprefix('torch.')}"
+                with torch.autocast(next(model.parameters()).device.type, autocast):
+                    _scores(model, rows, pad_id)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
