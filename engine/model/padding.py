@@ -33,18 +33,18 @@ def prove_padding(model: Any, rows: Sequence[SlottedRow], pad_id: int, autocast:
     name = f"A model of the type {kind}"
     was_training = model.training
     model.eval()
-    under = ""
+    alone: torch.Tensor | None = None
     try:
         with torch.no_grad():
             padded = _scores(model, rows, pad_id)
             alone = torch.cat([_scores(model, [row], pad_id) for row in rows])
             if autocast:
-                under = f" in {str(autocast).removeprefix('torch.')}"
                 with torch.autocast(next(model.parameters()).device.type, autocast):
                     _scores(model, rows, pad_id)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
+        under = f" in {str(autocast).removeprefix('torch.')}" if alone is not None else ""
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise ModelError(
             f"{name} cannot score token ids alone: {said}",
