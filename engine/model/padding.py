@@ -47,9 +47,9 @@ def prove_padding(model: Any, rows: Sequence[SlottedRow], pad_id: int, autocast:
         under = f" in {str(autocast).removeprefix('torch.')}" if alone is not None else ""
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise ModelError(
-            f"{name} cannot score token ids alone: {said}",
+            f"{name} cannot score token ids alone{under}: {said}",
             "base_model",
-            "Use a model that reads text and nothing else.",
+            "Use `bf16: false`." if under else "Use a model that reads text and nothing else.",
         ) from error
     finally:
         model.train(was_training)
