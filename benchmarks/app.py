@@ -1,4 +1,4 @@
-"""What a person waits for in the app: the first picture, the first tokens, the next row, a long row, a sorted listing.
+"""What a person waits for in the app: the first picture, the first tokens, a mistake told, the next row, a long row.
 
     python benchmarks/app.py [--rows 100000] [--turns 5]
 
@@ -132,6 +132,7 @@ async def in_the_app(work: Path, rows: int, turns: int) -> None:
     async with app.run_test(size=(160, 50)) as pilot:
         async with beats("first tokens of a cold preset, with the inspector's start"):
             await until(lambda: app.screen.query_one(SamplePane).row is not None)
+        await measure_typing(app, pilot, turns)
         await pilot.press("alt+3")
         await until(inspected)
         await measure_rows(app, pilot, rows, turns)
@@ -144,6 +145,23 @@ async def in_the_app(work: Path, rows: int, turns: int) -> None:
         for key, words in (("pagedown", "one page of it"), ("end", "to its end"), ("v", "another view of it")):
             async with beats(words):
                 await pilot.press(key)
+
+
+async def measure_typing(app: Any, pilot: Any, turns: int) -> None:
+    """A letter that makes a key of the preset unknown, until that is said under the editor."""
+    from textual.events import Key
+
+    from workbench.widgets.preset_status import PresetStatus
+
+    def told() -> bool:
+        return "unknown key" in str(app.screen.query_one(PresetStatus).render())
+
+    for turn in range(turns):
+        async with beats(f"a keystroke to the mistake it makes, said ({turn + 1})"):
+            app.post_message(Key("x", "x"))
+            await until(told)
+        await pilot.press("ctrl+z")
+        await until(lambda: app.session.valid and not told())
 
 
 async def measure_rows(app: Any, pilot: Any, rows: int, turns: int) -> None:

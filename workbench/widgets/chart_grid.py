@@ -56,7 +56,7 @@ class ChartGrid(Grid):
     def compose(self) -> ComposeResult:
         """Room for the most charts there can be."""
         for index in range(MOST):
-            yield Chart(Plot(""), id=f"chart-{index}")
+            yield Chart(Plot("", empty=""), id=f"chart-{index}")  # until its run is read
 
     @property
     def charts(self) -> list[Chart]:
