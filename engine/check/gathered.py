@@ -7,7 +7,6 @@ from itertools import pairwise
 
 from engine.check.dataset import DataSetChecks
 from engine.check.found import LOCATED_ROWS, RowPlace
-from engine.encode.digest import Digest
 from engine.encode.encoding import MASKED, EncodedRow, PairEncoding, StepsEncoding
 from engine.encode.kept import Gathering
 from engine.finding import Finding, Ledger, Severity
@@ -97,7 +96,6 @@ class Gathered:
     checks: DataSetChecks
     occurrences: dict[str, Occurrences] = field(default_factory=dict)
     counts: dict[str, "array[int]"] = field(default_factory=dict)
-    digest: Digest = field(default_factory=Digest)
     kept: Gathering = field(default_factory=Gathering)
     fates: dict[Split, Fates] = field(default_factory=lambda: {"train": Fates(), "eval": Fates()})
 

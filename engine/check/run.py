@@ -10,9 +10,13 @@ from engine.check.gathered import Gathered
 from engine.check.report import report
 from engine.check.row import further_findings
 from engine.cost.shape import read_shape
+from engine.encode.kept import Gathering
+from engine.inspector import summary_store
 from engine.inspector.check_messages import CheckReport
+from engine.inspector.row_messages import RowSummaries
+from engine.inspector.summary import Seen, Summaries
 from engine.model.locate import model_folder_here
-from engine.prepare import CHUNK, Opened, encode_split
+from engine.prepare import CHUNK, Opened, encode_split, set_key
 from engine.progress import Progress
 from engine.sample import Split
 
@@ -83,23 +87,26 @@ def _gather(
     heard: Callable[[Progress], None],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Take one split in."""
+    """Take one split in, and leave its rows in short for the screen that lists them."""
     done, total = 0, len(opened.split(split))
-    kept = gathered.kept if split == "train" else None
+    kept = gathered.kept if split == "train" else Gathering()
+    summaries, chunks = Summaries(total), list[RowSummaries]()
     for source, row, encoded in encode_split(opened, split, cancelled, kept):
         sample = source.encoder.sample(row, encoded.id.item)
-        gathered.add_findings(encoded, further_findings(source.encoder, row, sample, encoded), split)
+        further = further_findings(source.encoder, row, sample, encoded)
+        chunks += summaries.add(Seen(source, encoded, sample, further))
+        gathered.add_findings(encoded, further, split)
         margin = source.config.field_margin or "margin"
         margin_is_null = isinstance(row, dict) and margin in row and row[margin] is None
         gathered.checks.add(sample, encoded, split, margin_is_null=margin_is_null)
         gathered.fates[split].add(encoded)
         if split == "train":
             gathered.measure(encoded)
-            if encoded.kept:
-                gathered.digest.update(encoded)
         # A row may give several samples; the first of them counts for it.
         done += encoded.id.item == 0
         if encoded.id.item == 0 and done % CHUNK == 0:
             heard(Progress(f"checking {split} rows", done, total))
     if total:
         heard(Progress(f"checking {split} rows", done, total))
+        if key := set_key(opened, split):
+            summary_store.remember(key, [*chunks, *summaries.rest()], kept.digest.hexdigest())

@@ -1,12 +1,12 @@
 """All rows of a split in short: what the screen filters and orders them by, without a token crossing to it.
 
-One pass encodes and checks every row. A whole pass leaves the encoded set on disk, as a check does, and the summaries
-beside it: asked for again, they come from there.
+One pass encodes and checks every row. A whole pass leaves the encoded set on disk and the summaries beside it, and so
+does a check: asked for again, they come from there.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import Literal, TypeVar
 
 from engine.check.row import further_findings
@@ -17,7 +17,7 @@ from engine.finding import Finding
 from engine.inspector import summary_store
 from engine.inspector.row_messages import NO_TOKENS, CutPart, RowSummaries
 from engine.prepare import Cancelled, Opened, OpenedSource, encode_rows, set_key
-from engine.sample import Split, Steps
+from engine.sample import Sample, Split, Steps
 from engine.source.row import Row
 
 CHUNK = 1000
@@ -26,7 +26,17 @@ FIRST_CHUNK = 100
 """Rows of the first message, so that something is there to be seen at once."""
 
 Name = TypeVar("Name", bound=str)
-Seen = tuple[OpenedSource, Row, EncodedRow]
+Encoded = tuple[OpenedSource, Row, EncodedRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A sample as a pass sees it: `sample` is None where none could be made, `further` are the findings of its text."""
+
+    source: OpenedSource
+    encoded: EncodedRow
+    sample: Sample | None
+    further: tuple[Finding, ...]
 
 
 def summarise(
@@ -70,23 +80,51 @@ def summarise(
 
 
 def _made(
-    encode: Callable[[int, int], Iterator[Seen]], start: int, end: int, total: int, gathering: Gathering | None
+    encode: Callable[[int, int], Iterator[Encoded]], start: int, end: int, total: int, gathering: Gathering | None
 ) -> Iterator[RowSummaries]:
     """The summaries, each sample being put into `gathering` on its way."""
     first = min(start + FIRST_CHUNK, end)
     for at, until in ((start, first), (first, end)):
-        position, columns = at, _Columns()
-        for _, samples in groupby(encode(at, until), key=lambda seen: (seen[2].id.dataset, seen[2].id.row)):
-            several = list(samples)
+        summaries = Summaries(total, at)
+        for source, row, encoded in encode(at, until):
             if gathering is not None:
-                for _, _, sample in several:
-                    gathering.add(sample)
-            columns.add(several)
-            if len(columns) == CHUNK:
-                yield columns.message(position, total)
-                position, columns = position + CHUNK, _Columns()
-        if len(columns):
-            yield columns.message(position, total)
+                gathering.add(encoded)
+            sample = source.encoder.sample(row, encoded.id.item)
+            further = further_findings(source.encoder, row, sample, encoded)
+            yield from summaries.add(Seen(source, encoded, sample, further))
+        yield from summaries.rest()
+
+
+class Summaries:
+    """Rows in short, from samples that come by in source order; `at` is the position of the first row."""
+
+    def __init__(self, total: int, at: int = 0) -> None:
+        self._total = total
+        self._at = at
+        self._columns = _Columns()
+        self._row: list[Seen] = []
+
+    def add(self, seen: Seen) -> Iterator[RowSummaries]:
+        """Take one sample in; a chunk of rows that is full by it."""
+        if self._row and seen.encoded.id.item == 0:
+            self._columns.add(self._row)
+            self._row = []
+            if len(self._columns) == CHUNK:
+                yield self._chunk()
+        self._row.append(seen)
+
+    def rest(self) -> Iterator[RowSummaries]:
+        """The rows that no chunk has had, once all samples are in."""
+        if self._row:
+            self._columns.add(self._row)
+            self._row = []
+            yield self._chunk()
+
+    def _chunk(self) -> RowSummaries:
+        chunk = self._columns.message(self._at, self._total)
+        self._at += len(self._columns)
+        self._columns = _Columns()
+        return chunk
 
 
 class _Columns:
@@ -114,10 +152,9 @@ class _Columns:
         parts: set[CutPart] = set()
         reasons: set[str] = set()
         labels, cut = "", 0
-        for number, (source, row, encoded) in enumerate(samples):
-            sample = source.encoder.sample(row, encoded.id.item)
-            further = further_findings(source.encoder, row, sample, encoded)
-            found |= {finding.code: finding for finding in (*encoded.findings, *further)}
+        for number, seen in enumerate(samples):
+            source, encoded, sample = seen.source, seen.encoded, seen.sample
+            found |= {finding.code: finding for finding in (*encoded.findings, *seen.further)}
             if encoded.refusal:
                 reasons.add(encoded.refusal.reason)
             cut += _tokens_cut(encoded.encoding)
@@ -125,9 +162,9 @@ class _Columns:
                 parts.add(part)
             if number == 0:
                 labels = step_marks(source.encoder.steps.judged(sample.labels)) if isinstance(sample, Steps) else ""
-        first = samples[0][2]
+        first = samples[0].encoded
         self.labels.append(labels)
-        self.kept.append(any(encoded.kept for _, _, encoded in samples))
+        self.kept.append(any(seen.encoded.kept for seen in samples))
         self.margin.append(getattr(first.encoding, "margin", None))
         lengths = lengths_of(first.encoding)
         values = (first.id.dataset, first.id.row, *lengths, getattr(first.encoding, "shared_prefix", 0), cut)

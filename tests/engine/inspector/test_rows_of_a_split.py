@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.check.run import check
 from engine.inspector import summary_store
 from engine.inspector.row_messages import NO_TOKENS
 from engine.inspector.search import positions, search
@@ -67,6 +68,16 @@ def test_rows_in_short_come_from_the_disk_the_second_time(opened, monkeypatch):
     assert summaries(preset) == (first, digest)
     rest, _ = summaries(preset, start=10)
     assert rest == first
+
+
+def test_a_check_leaves_the_rows_in_short_of_both_splits(opened, monkeypatch, tmp_path):
+    ranked = [{"prompt": f"q{i} ", "answers": ["a", "b" * (i * 9), "c"], "ranks": [1, 2, 3]} for i in range(1, 60)]
+    preset = opened([*ranked, {"prompt": 5}], "val_set_size: 0.2\nsequence_len: 200\n")
+    by_themselves = [summaries(preset, split) for split in ("train", "eval")]
+    monkeypatch.setenv("RM_WORKBENCH_CACHE", str(tmp_path / "another"))
+    check(preset)
+    monkeypatch.setattr("engine.inspector.summary.encode_rows", None)
+    assert [summaries(preset, split) for split in ("train", "eval")] == by_themselves
 
 
 def test_what_is_damaged_on_the_disk_counts_as_none(opened):
