@@ -28,8 +28,8 @@ def sentences(statistics: Mapping[str, float]) -> Iterator[str]:
             sentence, value = sentence.replace("longer", "shorter"), 1 - value  # noqa: PLW2901
         yield sentence.format(share(value))
     if any(name in statistics for name in _BASELINES):
-        yield "A trained model has learned something where it is right more often than that, or finds wrong steps among"
-        yield "right ones: a balanced accuracy above a half."
+        balanced = ", or where its balanced accuracy is above a half" if "majority_baseline" in statistics else ""
+        yield f"A trained model has learned something only where it is right more often than that{balanced}."
 
 
 def position_name(at: StepPosition) -> str:

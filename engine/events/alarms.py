@@ -200,7 +200,7 @@ def majority_class(course: Course) -> Alarm | None:
         "majority-class",
         "warning",
         f"every step is called {label} {over_steps(stretch)}: accuracy {share:.3f} is that label's share, balanced 0.5",
-        "raise learning_rate or train longer; balance the labels; see that the label sits on the token you mean",
+        "set class_weights: balanced, or raise learning_rate; see that the label sits on the token you mean",
         stretch[0].step,
     )
 
