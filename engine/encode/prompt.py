@@ -15,11 +15,19 @@ def prompt_number(sample: Sample) -> int:
     """
     side = sample.chosen if isinstance(sample, Pair) else sample.prompt
     if isinstance(side, Conversation):
-        before = side.messages if not isinstance(sample, Pair) else side.messages[: side.answer_start]
-        text = repr((before, side.tools, side.template_kwargs)) if before else ""
+        text = _written(side, len(side.messages) if not isinstance(sample, Pair) else side.answer_start)
     else:
         text = side if isinstance(side, str) else side.prompt if isinstance(side, PlainText) else ""
     if not text.strip():
         return NO_PROMPT
     digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) >> 1 or 1
+
+
+def _written(side: Conversation, messages: int) -> str:
+    """The first messages of a conversation and what else its template is given; empty where it has none."""
+    try:
+        return repr((side.messages[:messages], side.tools, side.template_kwargs)) if messages else ""
+    except RecursionError:
+        # Nested deeper than can be written: no row may stop the others.
+        return ""
