@@ -22,7 +22,7 @@ from engine.encode.pooling import Pooling, find_pooling
 from engine.encode.store import encoder_key, recall, remember
 from engine.encode.tokenizer import load_tokenizer
 from engine.error import EngineError
-from engine.finding import Refusal
+from engine.finding import Ledger, Refusal
 from engine.format.choose import Format, choose_format
 from engine.preset.load import LoadedPreset
 from engine.preset.schema import DatasetConfig, Preset
@@ -42,7 +42,7 @@ LOOKED_AT = 20
 
 
 class PrepareError(EngineError):
-    """Nothing is left to train on, or the preset's data cannot be put together."""
+    """Nothing is left to train or to evaluate on, or the preset's data cannot be put together."""
 
 
 class LengthError(EngineError):
@@ -107,7 +107,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Both splits, encoded. `eval` is None where the preset sets nothing aside."""
+    """Both splits, encoded, each with rows. `eval` is None where the preset asks for no evaluation."""
 
     train: EncodedSet
     eval: EncodedSet | None
@@ -203,21 +203,23 @@ def prepare(
     progress: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Prepared:
-    """Encode both splits, or recall them from the disk. PrepareError where nothing is left to train on, LengthError
-    where the preset says so; Cancelled.
+    """Encode both splits, or recall them from the disk. PrepareError where nothing is left to train on, or to evaluate
+    on where the preset asks for it; LengthError where the preset says so; Cancelled.
     """
+    preset, path = opened.loaded.preset, str(opened.loaded.path)
+    see_why = f"See why row by row: rm-workbench preview {opened.loaded.name}"
     train = _encoded_set(opened, "train", progress, cancelled)
     _refuse_longer(opened, "training", train)
     if not train.ledger.kept:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in train.ledger.dropped.items())
-        raise PrepareError(
-            f"None of the {train.ledger.rows:,} training rows can be trained on ({reasons or 'there are no rows'}).",
-            str(opened.loaded.path),
-            f"See why row by row: rm-workbench preview {opened.loaded.name}",
-        )
-    held_out = _encoded_set(opened, "eval", progress, cancelled) if len(opened.eval) else None
-    if held_out:
-        _refuse_longer(opened, "evaluation", held_out)
+        raise PrepareError(_none_of("training", train.ledger, "trained on"), path, see_why)
+    asked_by = "test_datasets" if preset.test_datasets else "val_set_size" if preset.val_set_size else None
+    if asked_by is None:
+        return Prepared(train, None)
+    held_out = _encoded_set(opened, "eval", progress, cancelled)
+    _refuse_longer(opened, "evaluation", held_out)
+    if not held_out.ledger.kept:
+        advice = f"{see_why} --split eval (or train without an evaluation: take out `{asked_by}`)."
+        raise PrepareError(_none_of("held-out", held_out.ledger, "evaluated on"), path, advice)
     return Prepared(train, held_out)
 
 
@@ -261,6 +263,11 @@ def _encoded_set(
     return made
 
 
+def _none_of(which: str, ledger: Ledger, purpose: str) -> str:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ledger.dropped.items())
+    return f"None of the {ledger.rows:,} {which} rows can be {purpose} ({reasons or 'there are no rows'})."
+
+
 def _refuse_longer(opened: Opened, which: str, encoded: EncodedSet) -> None:
     preset, count = opened.loaded.preset, encoded.ledger.dropped.get("too-long", 0)
     if preset.excess_length_strategy == "raise" and count:
@@ -274,9 +281,13 @@ def _refuse_longer(opened: Opened, which: str, encoded: EncodedSet) -> None:
 
 
 def _set_aside(rows: int, val_set_size: float, seed: int) -> tuple[Sequence[int], Sequence[int]]:
-    """Which rows train and which evaluate: a seeded draw, a fraction below 1 or a count from 1 on."""
-    count = int(val_set_size) if val_set_size >= 1 else round(rows * val_set_size)
-    if not count:
+    """Which rows train and which evaluate: a seeded draw, a fraction below 1 or a count from 1 on.
+
+    A fraction sets one row aside at least, and leaves one at least to train on.
+    """
+    share = min(max(1, round(rows * val_set_size)), rows - 1)
+    count = int(val_set_size) if val_set_size >= 1 else share if val_set_size else 0
+    if count <= 0:
         return range(rows), range(0)
     if count >= rows:
         raise PrepareError(

@@ -25,7 +25,7 @@ def test_without_held_out_data_every_row_trains(write_preset):
     assert rows_of(preset, "train") == list(range(25))
 
 
-@pytest.mark.parametrize(("size", "held_out"), [("0.2", 5), ("5", 5), ("0.04", 1)])
+@pytest.mark.parametrize(("size", "held_out"), [("0.2", 5), ("5", 5), ("0.04", 1), ("0.01", 1), ("0.99", 24)])
 def test_val_set_size_parts_the_rows(write_preset, size, held_out):
     path = write_preset(pair_rows(25), f"val_set_size: {size}\n")
     train, evaluate = rows_of(opened(path), "train"), rows_of(opened(path), "eval")
@@ -74,6 +74,29 @@ def test_a_training_set_that_ends_empty_is_an_error_with_the_reasons(write_prese
     rows = [{**row, "rejected": row["chosen"]} for row in pair_rows(3)]
     with pytest.raises(PrepareError, match=r"None of the 3 training rows.*3 identical-pair"):
         prepare(opened(write_preset(rows)))
+
+
+def test_a_held_out_set_that_ends_empty_is_an_error_with_the_reasons(write_preset):
+    rows = pair_rows(6)
+    held_out = rows_of(opened(write_preset(rows, "val_set_size: 2\n")), "eval")
+    for row in held_out:
+        rows[row]["rejected"] = rows[row]["chosen"]
+    with pytest.raises(PrepareError, match=r"None of the 2 held-out rows.*2 identical-pair") as caught:
+        prepare(opened(write_preset(rows, "val_set_size: 2\n")))
+    assert "--split eval" in caught.value.advice
+    assert "`val_set_size`" in caught.value.advice
+
+
+def test_a_held_out_file_of_which_nothing_is_kept_is_an_error(write_preset, tmp_path):
+    (tmp_path / "held-out.jsonl").write_text('{"input": "a", "chosen": "b", "rejected": "b"}\n')
+    with pytest.raises(PrepareError, match=r"None of the 1 held-out rows.*1 identical-pair") as caught:
+        prepare(opened(write_preset(pair_rows(3), "test_datasets:\n  - path: held-out.jsonl\n")))
+    assert "`test_datasets`" in caught.value.advice
+
+
+def test_a_share_of_a_single_row_holds_nothing_out_and_is_told(write_preset):
+    with pytest.raises(PrepareError, match=r"None of the 0 held-out rows.*there are no rows"):
+        prepare(opened(write_preset(pair_rows(1), "val_set_size: 0.05\n")))
 
 
 def test_exact_repeats_are_dropped_and_counted_only_where_asked_for(write_preset):
