@@ -90,7 +90,8 @@ async def inspect_steps(pilot: Pilot[int]) -> None:
 async def check(pilot: Pilot[int]) -> None:
     await wait_for(pilot, "reward read here")
     await go(pilot, "check")
-    await wait_for(pilot, "too-long")
+    await wait_for(pilot, "digest of the training set")
+    await wait_for(pilot, "train row")
 
 
 async def runs(pilot: Pilot[int]) -> None:
