@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import nn
+
 from engine.error import EngineError
 from engine.sample import SampleId
 from engine.words import counted
@@ -32,18 +34,35 @@ class EvaluationAbandonedError(Exception):
 
 
 class NotFiniteError(TrainingError):
-    """The loss or the gradient is NaN or infinite; `rows` are those of the batch it came from."""
+    """The loss or the gradient is NaN or infinite; `rows` are those of the batch it came from.
 
-    def __init__(self, what: str, step: int, rows: Sequence[SampleId]) -> None:
+    `weight` names a weight that is not finite either.
+    """
+
+    def __init__(self, what: str, step: int, rows: Sequence[SampleId], weight: str = "") -> None:
         named = ", ".join(f"{row.dataset}:{row.row}" for row in rows[:20])
         more = f" and {len(rows) - 20} more" if len(rows) > 20 else ""
         super().__init__(
-            f"The {what} of step {step} is not a finite number.",
+            f"The {what} of step {step} is not a finite number" + (f", and neither is {weight}." if weight else "."),
             f"rows (data set:row) {named}{more}",
-            "Look at these rows; then try a lower learning_rate, a longer warmup, or bf16 in place of fp16."
-            " The checkpoints before this step are intact.",
+            _LOOK_AT_WEIGHT if weight else _LOOK_AT_ROWS,
         )
         self.rows = tuple(rows)
+
+
+def spoiled_weight(model: nn.Module) -> str:
+    """The name of a weight of the model that is not finite; empty if all are."""
+    return next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), "")
+
+
+_LOOK_AT_ROWS = (
+    "Look at these rows; then try a lower learning_rate, a longer warmup, or bf16 in place of fp16."
+    " The checkpoints before this step are intact."
+)
+_LOOK_AT_WEIGHT = (
+    "That weight was loaded so from `base_model`, or the steps before were too large: then try a lower learning_rate,"
+    " a longer warmup, or `max_grad_norm`. Checkpoints from before it was spoiled are intact."
+)
 
 
 @dataclass(frozen=True, slots=True)

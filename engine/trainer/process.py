@@ -12,7 +12,7 @@ from engine.error import EngineError
 from engine.events.schema import End, Event, FindingEvent
 from engine.events.writer import EventWriter
 from engine.prepare import Cancelled
-from engine.runs.checkpoint import discard_broken
+from engine.runs.checkpoint import discard_broken, whole_checkpoints
 from engine.trainer.error import NotFiniteError, StopRequestedError, first_line, is_cut_off
 from engine.trainer.pulse import moved
 from engine.trainer.request import LOST, StopRequest, has_lost_another, is_first_process
@@ -81,17 +81,24 @@ def failure(error: Exception, run_dir: Path) -> End:
             return End(
                 "failed",
                 f"The disk is full: {free / 2**20:.1f} MiB are left in {run_dir}.",
-                "Free some space; resumed, the run goes on from its last whole checkpoint.",
+                f"Free some space; {_afterwards(run_dir)}",
             )
         case OSError():
             return End(
                 "failed",
                 f"A file or the disk refused: {first_line(error)}",
-                "Mend the file; resumed, the run goes on from its last whole checkpoint.",
+                f"Mend the file; {_afterwards(run_dir)}",
             )
     return End(
         "failed", f"{type(error).__name__}: {first_line(error)}", f"The traceback is in {run_dir / 'train.log'}."
     )
+
+
+def _afterwards(run_dir: Path) -> str:
+    checkpoints = whole_checkpoints(run_dir)
+    if not checkpoints:
+        return "then train again: there is no whole checkpoint yet."
+    return f"resumed, the run goes on from {checkpoints[-1].name}, its last whole checkpoint."
 
 
 def _free(folder: Path) -> float:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from engine.batch.budget import TokenBudget
 from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
-from engine.batch.schedule import SlottedRow
 from engine.cost.plan import plan
 from engine.encode.encoding import EncodedRow
 from engine.encode.kept import EncodedSet
@@ -23,15 +21,13 @@ from engine.model.load import LoadedModel, load_model
 from engine.model.locate import locate_model
 from engine.model.packing import Packing, choose_packing
 from engine.model.precision import choose_precision
-from engine.model.verify import reload_difference
 from engine.model.window import beyond_window
 from engine.objective.choose import Objective, choose_objective
 from engine.prepare import Cancelled, open_preset, prepare
 from engine.preset.load import load_preset
 from engine.preset.schema import Preset
 from engine.progress import Progress
-from engine.runs.checkpoint import MODEL_PART, discard_broken, resume_point, seal
-from engine.runs.folder import RunFolder
+from engine.runs.checkpoint import discard_broken, resume_point, seal
 from engine.runs.manifest import update_manifest
 from engine.runs.versions import versions
 from engine.sample import SampleId
@@ -44,6 +40,7 @@ from engine.trainer.patience import Patience
 from engine.trainer.report import Report, Tell
 from engine.trainer.request import StopRequest, is_first_process
 from engine.trainer.row_log import RowLog
+from engine.trainer.saving import save_model
 from engine.trainer.stop import StopAtStepEnd, leave_together
 from engine.trainer.subset import subsets_of
 from engine.trainer.train import Observe, RewardTrainer
@@ -161,15 +158,8 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
             what = "Stopped after the last step, with a checkpoint to resume from; the final evaluation was abandoned."
             return End("stopped", what)
     tell(PhaseEvent("saving"))
-    part, saved = run_dir / MODEL_PART, RunFolder(run_dir).model
-    trainer.save_model(str(part))
-    trainer.accelerator.wait_for_everyone()
-    if trainer.is_world_process_zero():
-        # A pickle of the training arguments: of no use to whoever takes the model, and not safe to load.
-        (part / "training_args.bin").unlink(missing_ok=True)
-        rmtree(saved, ignore_errors=True)
-        part.rename(saved)
-        tell(_proof_of_saving(trainer, saved, preset, prepared.train.rows, opened.tokenizer.pad_token_id))
+    if proof := save_model(trainer, run_dir, preset.model_kind, prepared.train.rows[:4]):
+        tell(proof)
     return End("finished", _summary(report, step))
 
 
@@ -248,28 +238,6 @@ def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
     if held_out is None or preset.model_kind == "steps":
         return {}
     return {"length_baseline": length_baseline(held_out.rows)}
-
-
-def _proof_of_saving(
-    trainer: RewardTrainer, saved: Path, preset: Preset, rows: Sequence[EncodedRow], pad_id: int
-) -> FindingEvent:
-    """Load the saved model back and score a batch with both."""
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: its weights are sharded.")
-    model = trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
-    batch: Any = PadCollator(pad_id)([SlottedRow(row, False) for row in rows[:4]])
-    batch = trainer._prepare_inputs(batch)
-    try:
-        apart, allowed = reload_difference(model, saved, batch, preset.model_kind)
-    except torch.OutOfMemoryError:
-        return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: no memory for a second.")
-    if apart <= allowed:
-        return FindingEvent(
-            "reload-equal", "info", f"The saved model, loaded back, gives the same scores (to {apart:.1g})."
-        )
-    return FindingEvent(
-        "reload-differs", "error", f"The saved model, loaded back, gives scores that differ by up to {apart:.3g}."
-    )
 
 
 def _summary(report: Report, step: int) -> str:

@@ -24,28 +24,15 @@ from engine.preset.schema import ShuffleBy
 from engine.runs.checkpoint import unseal
 from engine.runs.row_history import Split
 from engine.sample import SampleId
-from engine.trainer.error import EvaluationAbandonedError, NotFiniteError
+from engine.trainer.error import EvaluationAbandonedError, NotFiniteError, spoiled_weight
+from engine.trainer.loader import WHOLE, Collate, ScheduledLoader
 from engine.trainer.metrics import by_subset, memory, metrics_of, throughput
 from engine.trainer.micro_batches import Go, MicroBatches
 from engine.trainer.results import Interval, Results
 from engine.trainer.used import uses_every_parameter
 
-Collate = Callable[[Sequence[SlottedRow]], Batch]
-
-WHOLE = "whole"
-"""What a step's rows are called among a loader's items, where they are cut into micro-batches by tokens."""
-
 Observe = Callable[[Split, Results], None]
 """Told on the first process what the model made of the rows since the last time, or of an evaluation's."""
-
-
-class ScheduledLoader(DataLoader[SlottedRow]):
-    """A loader over a Schedule that passes the epoch on."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration."""
-        if isinstance(self.batch_sampler, Schedule):
-            self.batch_sampler.set_epoch(epoch)
 
 
 class RewardTrainer(Trainer):
@@ -197,7 +184,7 @@ class RewardTrainer(Trainer):
         if not torch.isfinite(loss):
             self._guilty_rows += self._guilty(cast("Batch", inputs))
             if self.accelerator.num_processes == 1:
-                raise NotFiniteError("loss", self.state.global_step + 1, self._guilty_rows)
+                raise self._not_finite("loss", self._guilty_rows)
         return loss
 
     def _each_micro_batch(self, rows: Sequence[SlottedRow], collate: Any, go: Go) -> list[Tensor]:
@@ -232,8 +219,7 @@ class RewardTrainer(Trainer):
             rows: list[SampleId] = gather_object(self._rows_in_step)
             # Under fp16 an overflowing gradient is the scaler's business: it skips the step.
             if guilty or not self.args.fp16:
-                what = "loss" if guilty else "gradient"
-                raise NotFiniteError(what, self.state.global_step + 1, guilty or rows)
+                raise self._not_finite("loss" if guilty else "gradient", guilty or rows)
         return norm
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -300,15 +286,9 @@ class RewardTrainer(Trainer):
             return Share(micro * processes)
         return Share(micro, self.args.gradient_accumulation_steps, processes, self.accelerator.process_index)
 
-    def _loader(self, rows: Any, schedule: Schedule, collate: Any) -> DataLoader[SlottedRow]:
-        return ScheduledLoader(
-            rows,
-            batch_sampler=schedule,
-            collate_fn=(lambda whole: {WHOLE: whole}) if self._micro_batches.budget else collate,
-            pin_memory=self.args.dataloader_pin_memory,
-            # Its own: beginning to go through it must not take a number from the model's.
-            generator=torch.Generator(),
-        )
+    def _loader(self, rows: Any, schedule: Schedule, collate: Any) -> ScheduledLoader:
+        whole = self._micro_batches.budget is not None
+        return ScheduledLoader(rows, schedule, None if whole else collate, self.args.dataloader_pin_memory)
 
     def _start_interval(self) -> None:
         self._interval = Interval()
@@ -352,6 +332,9 @@ class RewardTrainer(Trainer):
     def _tell_of(self, split: Split, results: Results) -> None:
         if self.is_world_process_zero():
             self._observe(split, results)
+
+    def _not_finite(self, what: str, rows: Sequence[SampleId]) -> NotFiniteError:
+        return NotFiniteError(what, self.state.global_step + 1, rows, spoiled_weight(cast("nn.Module", self.model)))
 
     def _guilty(self, batch: Batch) -> list[SampleId]:
         """The rows of a batch whose own loss is not finite; all of them where none is alone."""

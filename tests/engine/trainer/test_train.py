@@ -179,6 +179,15 @@ def test_a_loss_that_is_not_a_number_names_the_row(make_trainer, make_rows):
         trainer.train()
     assert caught.value.rows == (SampleId(2, 77),)
     assert "2:77" in caught.value.where
+    assert "neither is model.embed_tokens.weight" in caught.value.what
+    assert "loaded so from `base_model`" in caught.value.advice
+
+
+def test_a_learning_rate_that_spoils_the_weights_is_named(make_trainer):
+    trainer = make_trainer(learning_rate=1e38, lr_scheduler="constant", max_grad_norm=0)
+    with pytest.raises(NotFiniteError, match=r"step [2-4] .* neither is ") as caught:
+        trainer.train()
+    assert "lower learning_rate" in caught.value.advice
 
 
 def test_a_gradient_that_is_not_a_number_stops_before_the_weights_change(make_trainer):

@@ -1,0 +1,58 @@
+"""Saving a run's model, whole or not at all, and proving that it can be loaded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import torch
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+
+from engine.batch.pad import PadCollator
+from engine.batch.schedule import SlottedRow
+from engine.encode.encoding import EncodedRow
+from engine.events.schema import FindingEvent
+from engine.model.verify import reload_difference
+from engine.preset.schema import ModelKind
+from engine.runs.checkpoint import MODEL_PART
+from engine.runs.folder import RunFolder
+from engine.trainer.train import RewardTrainer
+
+SHARDS = (
+    "The model was saved in shards, which only its own launcher loads. For one that everything loads, set"
+    " `stage3_gather_16bit_weights_on_model_save` (DeepSpeed) or `state_dict_type: FULL_STATE_DICT` (FSDP)."
+)
+
+
+def save_model(
+    trainer: RewardTrainer, run_dir: Path, kind: ModelKind, rows: Sequence[EncodedRow]
+) -> FindingEvent | None:
+    """Save the trained model as the run's, in all processes; the first loads it back, scores the rows with both, and
+    returns what came of it.
+    """
+    part, saved = run_dir / MODEL_PART, RunFolder(run_dir).model
+    trainer.save_model(str(part))
+    trainer.accelerator.wait_for_everyone()
+    if not trainer.is_world_process_zero():
+        return None
+    # A pickle of the training arguments: of no use to whoever takes the model, and not safe to load.
+    (part / "training_args.bin").unlink(missing_ok=True)
+    rmtree(saved, ignore_errors=True)
+    part.rename(saved)
+    if not any(saved.glob("*.safetensors")):
+        return FindingEvent("reload-unchecked", "warning", SHARDS)
+    if trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled():  # type: ignore[no-untyped-call]
+        return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: its weights are sharded.")
+    model = trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
+    tokenizer: Any = trainer.processing_class
+    batch: Any = PadCollator(tokenizer.pad_token_id)([SlottedRow(row, False) for row in rows])
+    batch = trainer._prepare_inputs(batch)
+    try:
+        apart, allowed = reload_difference(model, saved, batch, kind)
+    except torch.OutOfMemoryError:
+        return FindingEvent("reload-unchecked", "info", "The saved model was not loaded back: no memory for a second.")
+    if apart <= allowed:
+        said = f"The saved model, loaded back, gives the same scores (to {apart:.1g})."
+        return FindingEvent("reload-equal", "info", said)
+    said = f"The saved model, loaded back, gives scores that differ by up to {apart:.3g}."
+    return FindingEvent("reload-differs", "error", said)
