@@ -30,18 +30,23 @@ Loaded = TypeVar("Loaded")
 LABELS = {"pair": 1, "steps": 2}
 """Outputs of the head: a pair's model gives one reward; a step's model the logits of wrong and right."""
 
+NAMES = ["wrong", "right"]
+"""What the outputs of a step's head are called, as its config.json says."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
     """`model` is ready to train and to be read (see engine/model/read.py), adapter included.
 
-    `new_head` says whether the head starts from random weights, as it does on every base model.
+    `new_head` says whether the head starts from random weights, as it does on every base model; `untrained_tokens`
+    names the embeddings where the adapter leaves those of tokens that the preset adds as they were drawn.
     """
 
     model: Any
     new_head: bool
     parameters: int
     trained_parameters: int
+    untrained_tokens: str = ""
 
 
 def load_model(
@@ -94,7 +99,10 @@ def load_model(
             "gradient_checkpointing",
             "Set `gradient_checkpointing: false`; a smaller `micro_batch_size` needs less memory too.",
         )
-    fit_vocabulary(model, tokenizer, preset)
+    if missing and preset.model_kind == "steps":
+        model.config.id2label = dict(enumerate(NAMES))
+        model.config.label2id = {name: output for output, name in enumerate(NAMES)}
+    added = fit_vocabulary(model, tokenizer, preset)
     getattr(model, head).to(torch.float32)
     model.config.use_cache = False
     if preset.disable_dropout:
@@ -102,7 +110,13 @@ def load_model(
     install_reader(model)
     trained = add_adapter(model, preset) if preset.adapter else model
     counts = [(weight.numel(), weight.requires_grad) for weight in trained.parameters()]
-    return LoadedModel(trained, bool(missing), sum(n for n, _ in counts), sum(n for n, trains in counts if trains))
+    return LoadedModel(
+        trained,
+        bool(missing),
+        parameters=sum(n for n, _ in counts),
+        trained_parameters=sum(n for n, trains in counts if trains),
+        untrained_tokens=_untrained_embeddings(trained) if added else "",
+    )
 
 
 def refuse_type(config: PretrainedConfig, preset: Preset) -> None:
@@ -139,8 +153,9 @@ def disable_dropout(model: nn.Module) -> None:
                 setattr(module, name, 0.0)
 
 
-def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, preset: Preset) -> None:
-    """Give tokens that the preset adds their embeddings; refuse a tokenizer that is not the model's.
+def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, preset: Preset) -> bool:
+    """Give tokens that the preset adds their embeddings, and say whether there are any; refuse a tokenizer that is not
+    the model's.
 
     Raises ModelError where the tokenizer has tokens beyond the model's vocabulary that no key of the preset added, or
     the model has no vocabulary.
@@ -156,7 +171,7 @@ def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, p
     rows = embeddings.weight.shape[0]
     beyond = {token for token, index in tokenizer.get_vocab().items() if index >= rows}
     if not beyond:
-        return
+        return False
     added = {*preset.tokens}
     for token in preset.special_tokens.values():
         added |= {token} if isinstance(token, str) else {*token}
@@ -168,6 +183,16 @@ def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, p
             "Use the model's own tokenizer, or name the new tokens under `tokens` or `special_tokens`.",
         )
     model.resize_token_embeddings(len(tokenizer))
+    return True
+
+
+def _untrained_embeddings(model: Any) -> str:
+    """The name of the module that holds the embeddings of tokens, where no weight of it is trained; else empty."""
+    embeddings: nn.Module = model.get_input_embeddings()
+    if any(weight.requires_grad for weight in embeddings.parameters()):
+        return ""
+    path: str = next(name for name, module in model.named_modules() if module is embeddings)
+    return path.rpartition(".")[2]
 
 
 def _or_model_error(where: str, load: Callable[[], Loaded]) -> Loaded:

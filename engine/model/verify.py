@@ -1,10 +1,11 @@
-"""Proof that a saved model is the trained one: loaded back, it gives the same scores."""
+"""Proof that a saved model is the trained one: its files hold the trained weights, and loaded back it scores alike."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
@@ -33,6 +34,23 @@ def reload_difference(model: Any, saved: Path, batch: Batch, kind: ModelKind) ->
     )
 
 
+def changed_weights(model: Any, saved: Path) -> list[str]:
+    """The names of the weights that the files in `saved` hold otherwise than `model` does, by as much as a bit.
+
+    Of an adapter, they are its own and those saved beside it. Weights that transformers writes under other names than
+    it computes with are left out: of those the scores tell.
+    """
+    trained = get_peft_model_state_dict(model) if isinstance(model, PeftModel) else model.state_dict()
+    changed = []
+    for path in sorted(saved.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in sorted({*file.keys()} & {*trained}):
+                kept, weight = file.get_tensor(name), trained[name].cpu()
+                if kept.dtype != weight.dtype or not torch.equal(kept, weight):
+                    changed.append(name)
+    return changed
+
+
 def _reloaded(model: Any, saved: Path, kind: ModelKind) -> Any:
     auto = AutoModelForSequenceClassification if kind == "pair" else AutoModelForTokenClassification
     body: Any = model.get_base_model() if isinstance(model, PeftModel) else model
@@ -40,6 +58,8 @@ def _reloaded(model: Any, saved: Path, kind: ModelKind) -> Any:
     if isinstance(model, PeftModel):
         labels = body.config.num_labels
         base = auto.from_pretrained(body.name_or_path, num_labels=labels, **options)
+        if body.config.get_text_config().vocab_size != base.config.get_text_config().vocab_size:
+            base.resize_token_embeddings(body.config.get_text_config().vocab_size)
         base.config.get_text_config().pad_token_id = body.config.get_text_config().pad_token_id
         loaded = PeftModel.from_pretrained(base, saved)
     else:

@@ -33,6 +33,7 @@ def test_a_base_model_gets_a_new_head(tmp_path, make_model, make_preset, tokeniz
     assert loaded.new_head
     assert loaded.model.score.out_features == {"pair": 1, "steps": 2}[kind]
     assert loaded.parameters == loaded.trained_parameters == sum(w.numel() for w in loaded.model.parameters())
+    assert loaded.model.config.id2label == {"pair": {0: "LABEL_0"}, "steps": {0: "wrong", 1: "right"}}[kind]
 
 
 def test_a_reward_model_keeps_its_head(tmp_path, make_model, make_preset, tokenizer):
@@ -41,6 +42,11 @@ def test_a_reward_model_keeps_its_head(tmp_path, make_model, make_preset, tokeni
     loaded = load_model(make_preset(), tmp_path, tokenizer, FP32)
     assert not loaded.new_head
     assert torch.equal(loaded.model.score.weight, model.score.weight)
+
+
+def test_a_trained_head_keeps_the_names_of_its_outputs(tmp_path, make_model, make_preset, tokenizer):
+    make_model(kind="steps", id2label={0: "bad", 1: "good"}).save_pretrained(tmp_path)
+    assert load_model(make_preset("steps"), tmp_path, tokenizer, FP32).model.config.id2label == {0: "bad", 1: "good"}
 
 
 def test_the_tokenizers_padding_token_is_set(tmp_path, make_model, make_preset, tokenizer):
