@@ -135,13 +135,8 @@ def _evaluation(preset: Preset, planned: Plan) -> dict[str, Any]:
     if not preset.eval_steps and not preset.evals_per_epoch and _needs_evaluations(preset):
         saving = _saving(preset, planned)
         return {"eval_strategy": saving["save_strategy"], "eval_steps": saving.get("save_steps")}
-    if preset.eval_steps:
-        every = _steps(preset.eval_steps, planned.steps)
-    elif preset.evals_per_epoch:
-        every = max(1, planned.steps_per_epoch // preset.evals_per_epoch)
-    else:
-        return {"eval_strategy": "no"}
-    return {"eval_strategy": "steps", "eval_steps": every}
+    every = _every(preset.eval_steps, preset.evals_per_epoch, planned)
+    return {"eval_strategy": "steps", "eval_steps": every} if every else {"eval_strategy": "no"}
 
 
 def _needs_evaluations(preset: Preset) -> bool:
@@ -149,13 +144,17 @@ def _needs_evaluations(preset: Preset) -> bool:
 
 
 def _saving(preset: Preset, planned: Plan) -> dict[str, Any]:
-    if preset.save_steps:
-        every = _steps(preset.save_steps, planned.steps)
-    elif preset.saves_per_epoch:
-        every = max(1, planned.steps_per_epoch // preset.saves_per_epoch)
-    else:
-        return {"save_strategy": "epoch"}
-    return {"save_strategy": "steps", "save_steps": every}
+    every = _every(preset.save_steps, preset.saves_per_epoch, planned)
+    if preset.saves_per_epoch and preset.load_best_model_at_end:
+        # Only an evaluated checkpoint can be the best.
+        evaluated = _every(preset.eval_steps, preset.evals_per_epoch, planned) or every
+        every = math.ceil(every / evaluated) * evaluated
+    return {"save_strategy": "steps", "save_steps": every} if every else {"save_strategy": "epoch"}
+
+
+def _every(value: float | None, per_epoch: int | None, planned: Plan) -> int:
+    """Steps from one to the next, 0 where neither is asked for. Rounded up, there are never more than asked for."""
+    return math.ceil(planned.steps_per_epoch / per_epoch) if per_epoch else _steps(value, planned.steps)
 
 
 def _steps(value: float | None, steps: int) -> int:

@@ -49,7 +49,9 @@ def test_saves_each_epoch_and_evaluates_only_if_asked(make_preset, tmp_path):
     ("values", "save", "evaluate"),
     [
         ({"save_steps": 10, "eval_steps": 5}, 10, 5),
-        ({"saves_per_epoch": 2, "evals_per_epoch": 5}, 12, 5),
+        ({"saves_per_epoch": 2, "evals_per_epoch": 5}, 13, 5),
+        ({"saves_per_epoch": 100, "evals_per_epoch": 17}, 1, 2),
+        ({"saves_per_epoch": 1, "evals_per_epoch": 2, "load_best_model_at_end": True, "val_set_size": 0.1}, 26, 13),
         ({"save_steps": 0.5, "eval_steps": 0.1}, 25, 5),
     ],
 )
