@@ -2,6 +2,7 @@
 
 import gc
 import random
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator, sequences_of
 from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import EncodedRow, PairEncoding, StepsEncoding
+from engine.encode.pooling import pooled, pooling_of
 from engine.model import packed_attention
 from engine.model.adapter import add_adapter
 from engine.model.packed_attention import install_packed_attention, install_pruning
@@ -20,6 +22,21 @@ from engine.sample import SampleId
 
 WINDOW = {"sliding_window": 8}
 MOE = {"moe_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2, "decoder_sparse_step": 1}
+MIXED = {"use_sliding_window": True, "max_window_layers": 1, "shared_expert_intermediate_size": 16}
+MLA = {
+    "q_lora_rank": None,
+    "kv_lora_rank": 16,
+    "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 12,
+    "num_key_value_heads": 4,
+    "first_k_dense_replace": 1,
+    "n_routed_experts": 4,
+    "n_group": 1,
+    "topk_group": 1,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 16,
+}
 FAMILIES = {
     "llama": {},
     "qwen2": {},
@@ -40,8 +57,12 @@ FAMILIES = {
     "opt": {"dropout": 0.0, "word_embed_proj_dim": 32, "ffn_dim": 48},
     "mixtral": {"num_local_experts": 4},
     "qwen3_moe": MOE,
+    # Layers tell attention of a window that their mask does not have.
+    "qwen2_moe": MOE | WINDOW | MIXED,
+    # Keys and values of different sizes.
+    "deepseek_v3": MLA,
 }
-IN_FP32 = {"gemma2", "mixtral", "qwen3_moe"}
+IN_FP32 = {"gemma2", "mixtral", "qwen3_moe", "qwen2_moe", "deepseek_v3"}
 UNPRUNED = {"gpt2"}
 
 
@@ -126,6 +147,47 @@ def test_pairs_are_exact(make_model, family, prune):
     assert batch["computed"] < 0.7 * batch["tokens"]
     assert_same(scores_and_gradients(model, batch), expected, dtype)
     assert_same(scores_and_gradients(model, PadCollator(0)(pairs())), expected, dtype)
+
+
+@pytest.mark.parametrize(
+    ("family", "values"),
+    [
+        ("qwen2_moe", MOE | MIXED),
+        ("mistral", {}),
+        ("gemma3_text", {}),
+        ("qwen2", {"use_sliding_window": True, "layer_types": ["full_attention", "sliding_attention"]}),
+    ],
+)
+def test_a_window_longer_than_what_the_probe_sees_is_exact(make_model, make_preset, family, values):
+    dtype = torch.float32 if family in IN_FP32 else torch.float64
+    model = make_model(family, sliding_window=48, **values).to(dtype).train()
+    rng = random.Random(1)
+    prompt = [rng.randrange(2, 40) for _ in range(60)]
+    sides = [prompt + [rng.randrange(2, 40) for _ in range(length)] for length in (3, 30)]
+    samples = rows([PairEncoding(*sides, *(len(side) - 1 for side in sides), 0)])
+    expected = each_alone(model, samples)
+    install_reader(model)
+    decided = choose_packing(model, make_preset(), "cpu", 0)
+    assert decided.packed, decided.reason
+    assert_same(scores_and_gradients(model, PackCollator(decided.pruned)(samples)), expected, dtype)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bert", "roberta", "stablelm"])
+def test_texts_that_hold_the_padding_token_are_exact(make_model, make_preset, family):
+    """In the middle of a text, and at its end, as where padding is the end-of-text token."""
+    off = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0)
+    off |= dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), 0.0)
+    model = make_model(family, **off).double().train()
+    stem = [5, 6, 0, 7, 8, 9, 10, 11, 12]
+    sides = [([*stem, 0, 20, 0], [*stem, 21, 0, 0]), ([*stem, 22, 23, 24, 25], [4, 0])]
+    at = partial(pooled, pad=0, pooling=pooling_of(model.config))
+    samples = rows([PairEncoding(c, r, at(c), at(r), 0) for c, r in sides])
+    expected = each_alone(model, samples)
+    install_reader(model)
+    decided = choose_packing(model, make_preset(), "cpu", 0)
+    assert decided.packed == (family in FAMILIES)
+    for collate in [PadCollator(0), *([PackCollator(decided.pruned)] if decided.packed else [])]:
+        assert_same(scores_and_gradients(model, collate(samples)), expected, torch.float64)
 
 
 def test_segments_too_large_for_a_mask_are_exact(make_model, monkeypatch):
@@ -284,7 +346,7 @@ def test_saving_does_not_name_our_attention(make_model, make_preset, tmp_path):
     assert "packed" not in (tmp_path / "config.json").read_text()
 
 
-@pytest.mark.parametrize("family", ["bert", "modernbert"])
+@pytest.mark.parametrize("family", ["bert", "modernbert", "roberta", "deberta-v2"])
 def test_encoders_train_exactly_padded(family):
     """They pool by themselves, at a token of their own choice: padded or alone, scores and gradients are the same."""
     torch.manual_seed(0)
