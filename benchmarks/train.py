@@ -13,7 +13,9 @@ run's trainer is launched with; only one of them works at a time, and each train
 "default" is TRL with its own defaults of bf16 and gradient checkpointing, whose losses are others. "sorted" is TRL on
 rows sorted by length beforehand: the least padding it could have, at the price of batches that are no longer drawn at
 random. The token ratio is what padding computes over what a pack computes: what is above it comes from attention and
-from the last layer, and shrinks with the model's depth and width.
+from the last layer, and shrinks with the model's depth and width. "bound" is what the ratio would be if ours did
+nothing but the matrix products of the tokens that are needed, at the rate of a single large one: no arrangement of the
+same arithmetic gets beyond it.
 
 With a --shape, compared are tokens of the rows a second, seconds a step, the most memory that tensors take on the
 device, and the share of its peak that is used. Losses in bf16 cannot agree, and it is told how far apart they are.
@@ -31,7 +33,16 @@ from pathlib import Path
 from typing import Any
 
 from peers import install
-from train_contestants import SHAPES, Measured, in_turn, save_model, train_ours, train_trl
+from train_contestants import (
+    SHAPES,
+    Measured,
+    begin_as_a_run,
+    in_turn,
+    save_model,
+    seconds_of_products,
+    train_ours,
+    train_trl,
+)
 from train_rows import PAIRS, STEPS, Workload, draw_pairs, draw_steps, longest
 from train_tables import PEAK_TFLOPS, Results, apart, cpu_head, cpu_row, shape_head, shape_rows
 
@@ -67,6 +78,7 @@ def main() -> None:
         sys.path.insert(0, str(place))
         ours, theirs = worker({"OMP_WAIT_POLICY": "PASSIVE", "GLIBC_TUNABLES": KEEP_MEMORY}, place), worker({}, place)
         with ours, theirs:
+            ours.submit(begin_as_a_run).result()
             print_table(options, ours, theirs)
 
 
@@ -97,12 +109,12 @@ def print_table(options: argparse.Namespace, ours: ProcessPoolExecutor, theirs: 
     everything = PAIRS if options.kind == "pairs" else STEPS
     known = next((peak for name, peak in PEAK_TFLOPS.items() if name in device), None)
     for name in options.workloads or everything:
-        results, weights = compare(everything[name], options, ours, theirs)
+        results, weights, products = compare(everything[name], options, ours, theirs)
         if options.shape:
             print("\n".join(shape_rows(name, results, weights, options.peak_tflops or known)), flush=True)
             print(*{turn.said for turn in results["ours"]})
         else:
-            print(cpu_row(name, results), flush=True)
+            print(cpu_row(name, results, products), flush=True)
         if not options.bf16 and all(results.values()) and apart(results) > 1e-5:
             one, other = results["ours"][0].losses, results["TRL"][0].losses
             raise SystemExit(f"{name}: the losses differ by {apart(results):.1e}: {one} against {other}")
@@ -110,8 +122,10 @@ def print_table(options: argparse.Namespace, ours: ProcessPoolExecutor, theirs: 
 
 def compare(
     workload: Workload, options: argparse.Namespace, ours: ProcessPoolExecutor, theirs: ProcessPoolExecutor
-) -> tuple[Results, int]:
-    """Each contestant's trainings, in turns, and the weights that the model's layers multiply by."""
+) -> tuple[Results, int, float]:
+    """Each contestant's trainings, in turns; the weights that the model's layers multiply by; and the CPU seconds that
+    the matrix products of ours take by themselves (0 for a shape).
+    """
     rows = (draw_pairs if options.kind == "pairs" else draw_steps)(workload, options.batch * options.optimizer_steps)
     with tempfile.TemporaryDirectory() as folder:
         weights = ours.submit(save_model, Path(folder), options).result()
@@ -127,13 +141,14 @@ def compare(
         }
         for pool, train in ((ours, train_ours), (theirs, train_trl)):
             call(pool, train, rows[: options.batch])().result()
+        products = 0.0 if options.shape else ours.submit(seconds_of_products, rows, Path(folder), options).result()
         results: Results = {contestant: [] for contestant in contestants}
         for turn in range(options.turns):
             order = list(contestants)
             for contestant in order if turn % 2 == 0 else order[::-1]:
                 if measured := contestants[contestant]().result():
                     results[contestant].append(measured)
-    return results, weights
+    return results, weights, products
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ SHAPES: dict[str, dict[str, Any]] = {
 """The published sizes of the models, as in their config.json; "tiny" is for trying the benchmark out."""
 
 
+PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm")
+
+
 class Measured(NamedTuple):
     """One training: seconds of CPU and of the clock, the loss of each step, positions that went through the model.
 
@@ -112,6 +115,33 @@ def save_model(folder: Path, options: argparse.Namespace) -> int:
     )
     tokenizer.save_pretrained(folder)
     return sum(weight.numel() for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name)
+
+
+def begin_as_a_run() -> None:
+    """Import the engine's trainer in the way in which a run's process begins."""
+    from engine.importing import importing
+
+    with importing():
+        import engine.trainer.process  # noqa: F401
+
+
+def seconds_of_products(rows: list[dict[str, Any]], folder: Path, options: argparse.Namespace) -> float:
+    """CPU seconds that the matrix products of a training of ours would take by themselves, at the rate of one that is
+    measured here: (tokens, hidden) by (hidden, 4 hidden).
+    """
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], with_flops=True) as profiled:
+        tokens = train_ours(rows, folder, options).positions // max(1, options.optimizer_steps - 1)
+    one, other = torch.randn(max(tokens, 256), options.hidden), torch.randn(options.hidden, 4 * options.hidden)
+    times = 2 + int(1e11 / (2 * one.numel() * other.shape[1]))
+    one @ other
+    began = time.process_time()
+    for _ in range(times):
+        one @ other
+    rate = times * 2 * one.numel() * other.shape[1] / (time.process_time() - began)
+    return sum(event.flops for event in profiled.key_averages() if event.key in PRODUCTS) / rate
 
 
 def train_ours(rows: list[dict[str, Any]], folder: Path, options: argparse.Namespace) -> Measured:

@@ -27,12 +27,12 @@ def spread(turns: list[Measured], measure: Callable[[Measured], float]) -> float
 def cpu_head() -> str:
     """The columns of `cpu_row`."""
     seconds = f"{'':<18}{'ours CPU s':>12}{'TRL':>9}{'sorted':>9}{'default':>9}"
-    ratios = f"{'ratio':>8}{'sorted':>8}{'default':>9}{'wall':>8}{'tokens':>8}"
+    ratios = f"{'ratio':>8}{'sorted':>8}{'default':>9}{'wall':>8}{'tokens':>8}{'bound':>8}"
     return f"{seconds}{ratios}{'spread':>9}{'loss apart':>12}"
 
 
-def cpu_row(name: str, results: Results) -> str:
-    """CPU seconds of each, and how many times ours the others take."""
+def cpu_row(name: str, results: Results, products: float) -> str:
+    """CPU seconds of each, and how many times ours the others take; `products` are the least that ours could take."""
     cpu = {contestant: statistics.median(m.cpu for m in turns) for contestant, turns in results.items()}
     wall = {contestant: statistics.median(m.wall for m in turns) for contestant, turns in results.items()}
     tokens = results["TRL"][0].computed / results["ours"][0].computed
@@ -40,7 +40,8 @@ def cpu_row(name: str, results: Results) -> str:
     return (
         f"{name:<18}{cpu['ours']:>12.2f}{cpu['TRL']:>9.2f}{cpu['sorted']:>9.2f}{cpu['default']:>9.2f}"
         f"{cpu['TRL'] / cpu['ours']:>7.2f}x{cpu['sorted'] / cpu['ours']:>7.2f}x{cpu['default'] / cpu['ours']:>8.2f}x"
-        f"{wall['TRL'] / wall['ours']:>7.2f}x{tokens:>7.2f}x{worst:>8.2f}x{apart(results):>12.1e}"
+        f"{wall['TRL'] / wall['ours']:>7.2f}x{tokens:>7.2f}x{cpu['TRL'] / products:>7.2f}x{worst:>8.2f}x"
+        f"{apart(results):>12.1e}"
     )
 
 
