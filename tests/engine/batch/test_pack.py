@@ -1,6 +1,8 @@
-import random
-
+import numpy as np
+import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.batch.pack import PackCollator, Tree
 from engine.batch.schedule import SlottedRow
@@ -44,17 +46,71 @@ def test_traces_of_one_prompt_share_what_they_begin_with():
     assert sorted(len(segment.ancestors) for segment in tree.segments) == [0, 1, 1, 2, 2]
 
 
-def test_every_token_keeps_its_sequence_and_its_position():
-    rng = random.Random(0)
-    for _ in range(200):
-        stems = [[rng.randrange(3) for _ in range(rng.randint(0, 15))] for _ in range(2)]
-        sequences = [rng.choice(stems) + [rng.randrange(3) for _ in range(rng.randint(1, 12))] for _ in range(6)]
-        tree = Tree(sequences)
-        for index, ids in enumerate(sequences):
-            found, positions = path_of(tree, index)
-            assert found == ids
-            assert positions == list(range(len(ids)))
-        assert len(tree.ids) == sum(segment.length for segment in tree.segments)
+tokens = st.integers(0, 2)
+stems = st.lists(st.lists(tokens, max_size=20), min_size=1, max_size=3)
+
+
+@st.composite
+def families(draw):
+    """Sequences that begin alike, are equal, or are prefixes of each other; long enough to be worth sharing."""
+    sequences = []
+    for stem in draw(stems):
+        sequences += [stem + end for end in draw(st.lists(st.lists(tokens, max_size=12), max_size=4))]
+    sequences += [
+        draw(st.sampled_from(sequences))[: draw(st.integers(1, 30))]
+        for _ in range(draw(st.integers(0, 3)))
+        if sequences
+    ]
+    return [sequence for sequence in sequences if sequence] or [[0]]
+
+
+@settings(max_examples=150, deadline=None)
+@given(families())
+def test_a_sequence_is_its_segments(sequences):
+    """Each can be put together again from what its last token may attend to: the segments above, and its own to it."""
+    tree = Tree(sequences)
+    assert tree.ids == [token for ids, _ in segments_of(tree) for token in ids]
+    assert len(tree.ids) <= sum(map(len, sequences))
+    starts = np.cumsum([0, *(segment.length for segment in tree.segments)])
+    for index, ids in enumerate(sequences):
+        assert path_of(tree, index) == (ids, list(range(len(ids))))
+        last = tree.place(index, len(ids) - 1)
+        own = int(np.searchsorted(starts, last, side="right")) - 1
+        read = [*tree.segments[own].ancestors, own]
+        seen = [place for segment in read for place in range(starts[segment], starts[segment + 1]) if place <= last]
+        assert [tree.ids[place] for place in seen] == ids
+        assert [tree.positions[place] for place in seen] == list(range(len(ids)))
+        with pytest.raises(IndexError):
+            tree.place(index, 1000)
+
+
+@settings(max_examples=60, deadline=None)
+@given(families(), st.data())
+def test_what_is_read_of_a_pack_is_what_is_read_of_the_sequences(sequences, data):
+    encodings = []
+    for ids in sequences:
+        labels = data.draw(st.lists(st.sampled_from([-100, 0, 1]), min_size=len(ids), max_size=len(ids)))
+        encodings.append(StepsEncoding(ids, labels))
+    batch = PackCollator()([row(encoding) for encoding in encodings])
+    read = [(ids[at], at) for ids, e in zip(sequences, encodings, strict=True) for at in judged(e)]
+    assert batch["input_ids"][0, batch["read"]].tolist() == [token for token, _ in read]
+    assert batch["position_ids"][0, batch["read"]].tolist() == [at for _, at in read]
+    plan = batch["pack"]
+    assert plan.kept[plan.rank].equal(batch["read"])
+    assert sum(plan.lengths) == batch["computed"] == batch["input_ids"].shape[1] <= batch["tokens"]
+    assert sum(plan.kept_by_segment) == len(plan.kept) == len(set(batch["read"].tolist()))
+    assert batch["labels"].tolist() == [e.labels[at] for e in encodings for at in judged(e)]
+
+
+def judged(encoding):
+    return [at for at, label in enumerate(encoding.labels) if label != -100]
+
+
+def segments_of(tree):
+    start = 0
+    for segment in tree.segments:
+        yield tree.ids[start : start + segment.length], segment
+        start += segment.length
 
 
 def test_ancestors_are_the_tokens_before():

@@ -42,6 +42,8 @@ READ = {"first": [0], "last": [7], "mean": list(range(8))}
         ("electra", {}, "first"),
         ("albert", {}, "first"),
         ("mpnet", {}, "first"),
+        ("gte", {}, "first"),
+        ("jina_embeddings_v3", {}, "first"),
         ("deberta-v2", {}, "first"),
         ("modernbert", {"classifier_pooling": "cls"}, "first"),
         ("modernbert", {"classifier_pooling": "mean"}, "mean"),
