@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from engine.batch.divide import divide
+from engine.batch.divide import divide, sequences_of_row
 from engine.batch.pack import PackCollator
 from engine.batch.pad import PadCollator
 from engine.batch.schedule import Share, SlottedRow, epoch_order, longest_of, prompts_of, schedule_of
@@ -39,7 +39,7 @@ def load_ahead(preset: Preset, rows: KeptRows, planned: Plan, *, packed: bool, p
             batch = collate(micro_batch)
             computed += batch["computed"]
             if batch["computed"] > largest:
-                largest, largest_tokens = batch["computed"], batch["tokens"]
+                largest, largest_tokens = batch["computed"], _different(micro_batch)
     scale = len(order) / sum(map(len, examined)) * epochs
     return Load(
         tokens=round(int(rows.lengths()[order].sum()) * epochs),
@@ -49,6 +49,11 @@ def load_ahead(preset: Preset, rows: KeptRows, planned: Plan, *, packed: bool, p
         largest_tokens=largest_tokens,
         exact=scale == 1,
     )
+
+
+def _different(rows: Sequence[SlottedRow]) -> int:
+    """The tokens of the rows' sequences, those that are equal counted once."""
+    return sum(map(len, {tuple(ids) for row in rows for ids in sequences_of_row(row)}))
 
 
 def _micro_batches(

@@ -15,7 +15,7 @@ def rows_apart(preset: Preset, counts: TokenCounts) -> SetFinding | None:
     micro = preset.micro_batch_size
     step = micro * preset.gradient_accumulation_steps * preset.num_processes
     at_once = step if preset.micro_batch_tokens else micro
-    apart, together = (counts.in_packs(at_once, step, by_prompt=by_prompt) for by_prompt in (False, True))
+    apart, together = (counts.in_packs(at_once, step, by_prompt=by_prompt)[0] for by_prompt in (False, True))
     if apart < WORTH_SAYING * together:
         return None
     prompts = sum(shared.prompts for shared in counts.shared)

@@ -25,12 +25,13 @@ TOLD_APART = 32
 @dataclass(frozen=True, slots=True)
 class Shared:
     """`prompts` prompts have `rows` rows each (on average). Where the rows of each lie in one pack, that takes `saved`
-    tokens less in all than where every row lies in its own.
+    tokens less in all than where every row lies in its own; `repeated` are the tokens of sequences that several have.
     """
 
     rows: float
     prompts: int
     saved: int
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,17 @@ class TokenCounts:
         """The positions that batches of so many rows, drawn at random and padded to their longest, compute in all."""
         return self.sequences * expected_maximum(self.longest, rows) if self.rows else 0.0
 
-    def in_packs(self, micro: float, step: int, *, by_prompt: bool) -> float:
-        """The positions that packs of `micro` rows compute in all, where a step has `step` rows.
+    def in_packs(self, micro: float, step: int, *, by_prompt: bool) -> tuple[float, float]:
+        """The positions that packs of `micro` rows compute in all, where a step has `step` rows; and the tokens of the
+        sequences in them, each counted in full and, in a pack, once.
 
         `by_prompt`: the rows of a prompt come one after the other. Otherwise they meet in a step by chance. In a step
         they lie side by side, and where one pack ends and the next begins, a prompt is computed twice.
         """
         if not self.rows:
-            return 0.0
+            return 0.0, 0.0
         micro, step = min(micro, self.rows), min(step, self.rows)
-        saved = self.common * (self.rows - self.rows / micro)
+        saved, repeated = self.common * (self.rows - self.rows / micro), 0.0
         unit = gcd(self.unit, step) if by_prompt else 1
         fitting = gcd(unit, int(micro)) if micro == int(micro) else 1
         cut = (step / micro - 1) / (step / fitting - 1) if step > micro else 0.0
@@ -74,8 +76,10 @@ class TokenCounts:
                 steps = self.rows / step * (1 - (1 - step / self.rows) ** shared.rows)
             packs = min(shared.rows, steps + max(0.0, shared.rows / fitting - steps) * cut)
             beyond_common = shared.saved - self.common * shared.prompts * (shared.rows - 1)
-            saved += max(0.0, beyond_common) * (shared.rows - packs) / (shared.rows - 1)
-        return self.packed - saved
+            met = (shared.rows - packs) / (shared.rows - 1)
+            saved += max(0.0, beyond_common) * met
+            repeated += shared.repeated * met
+        return self.packed - saved, self.tokens - repeated
 
     def largest_pack(self, rows: int, batches: int) -> float:
         """About how many positions the largest of so many packs of so many rows has, each row by itself.
@@ -144,9 +148,14 @@ def _shared(
     stride = max(1, sum(map(len, of_size.values())) // EXAMINED)
     for _, group in sorted(of_size.items()):
         examined = group[::stride]
-        saved = sum(int(apart[place].sum()) - distinct_tokens(rows.sequences(place)) for place in examined)
+        saved = repeated = 0
+        for place in examined:
+            sequences = list(rows.sequences(place))
+            distinct = {ids.tobytes(): len(ids) for ids in sequences}
+            saved += int(apart[place].sum()) - distinct_tokens(sequences)
+            repeated += sum(map(len, sequences)) - sum(distinct.values())
         scale = sum(map(len, group)) / sum(map(len, examined))
-        yield Shared(sum(map(len, group)) / len(group), len(group), round(saved * scale))
+        yield Shared(sum(map(len, group)) / len(group), len(group), round(saved * scale), round(repeated * scale))
 
 
 def _common(rows: KeptRows) -> int:

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from engine.cost.counts import TokenCounts
 from engine.cost.load import Load
-from engine.cost.memory import MEASURED, MEASURED_ADAPTED, Adapted, Format, Memory, activation_bytes, optimizer_bytes
+from engine.cost.memory import (
+    MEASURED,
+    MEASURED_ADAPTED,
+    Adapted,
+    Format,
+    Memory,
+    activation_bytes,
+    checkpoint_bytes,
+    optimizer_bytes,
+)
 from engine.cost.plan import plan
 from engine.cost.shape import Matrix, ModelShape
 from engine.preset.schema import Preset
@@ -50,14 +59,14 @@ def expected_load(preset: Preset, counts: TokenCounts, *, packed: bool, processe
         largest = min(counts.rows, micro) * counts.sequences / max(1, counts.rows) * max(counts.longest, default=0)
     by_prompt = preset.shuffle_by == "prompt" or not preset.shuffle_merged_datasets
     at_once: float = micro
-    in_packs = counts.in_packs(micro, a_step * processes, by_prompt=by_prompt)
+    in_packs, apart = counts.in_packs(micro, a_step * processes, by_prompt=by_prompt)
     if preset.micro_batch_tokens:
         step = largest * preset.gradient_accumulation_steps
         largest = max(min(step, preset.micro_batch_tokens), max(counts.computed, default=0))
         for _ in range(FITTED):
             at_once = min(a_step, max(1.0, preset.micro_batch_tokens * counts.rows / max(1.0, in_packs)))
-            in_packs = counts.in_packs(at_once, a_step * processes, by_prompt=by_prompt)
-    tokens_a_position = counts.tokens / max(1.0, in_packs) if packed else 1.0
+            in_packs, apart = counts.in_packs(at_once, a_step * processes, by_prompt=by_prompt)
+    tokens_a_position = apart / max(1.0, in_packs) if packed else 1.0
     if packed and not preset.micro_batch_tokens:
         # What rows of a micro-batch share makes the largest one smaller too.
         largest = max(largest * in_packs / max(1, counts.packed), max(counts.computed, default=0))
@@ -91,6 +100,10 @@ def memory(preset: Preset, shape: ModelShape, positions: float, tokens: float, *
         checkpointed=bool(preset.gradient_checkpointing),
         adapted=Adapted(preset.lora_r, adapted_matrices(preset, shape)) if preset.adapter else None,
     )
+    last = 0.0
+    if preset.gradient_checkpointing:
+        earlier = trained * wide * (shape.layers - 1) / shape.layers
+        last = kept - checkpoint_bytes(shape, positions, computing) + earlier
     if computing == "mixed":
         # Autocast keeps a half-precision copy of the matrices until the backward pass is over.
         kept += 2 * sum(count * inputs * outputs for _, inputs, outputs, count in shape.matrices)
@@ -101,6 +114,7 @@ def memory(preset: Preset, shape: ModelShape, positions: float, tokens: float, *
         optimizer=round(trained * optimizer_bytes(preset.optimizer) * wide / 4),
         activations=round(kept),
         summed=several,
+        at_last=round(last),
     )
 
 

@@ -73,7 +73,8 @@ STATE_BYTES = {"adafactor": 0, "sgd": 0, "lomo": 0, "adalomo": 0, "adagrad": 4, 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes on a device, by part. `peak` is the most that is there at one time: gradients grow while activations go,
-    unless several micro-batches sum theirs up.
+    unless several micro-batches sum theirs up. `at_last` is there when the last gradients come, they included: a layer
+    that is computed again has all of its activations then.
     """
 
     weights: int
@@ -81,12 +82,14 @@ class Memory:
     optimizer: int
     activations: int
     summed: bool
+    at_last: int = 0
 
     @property
     def peak(self) -> int:
         """The most at one time. What the device's libraries take for themselves is not in it."""
-        together = self.gradients + self.activations if self.summed else max(self.gradients, self.activations)
-        return self.weights + self.optimizer + together
+        apart = max(self.gradients, self.activations, self.at_last)
+        moving = self.gradients + self.activations if self.summed else apart
+        return self.weights + self.optimizer + moving
 
 
 def optimizer_bytes(optimizer: str) -> int:
@@ -119,9 +122,9 @@ def activation_bytes(
 ) -> float:
     """What is kept of a micro-batch for its backward pass.
 
-    `positions` go through the model; `tokens` are those of its sequences, each counted in full: where they are more,
-    beginnings are shared. The last layer of a pack computes little more than keys and values, where the family's can be
-    pruned (GPT-2's cannot).
+    `positions` go through the model; `tokens` are those of its different sequences, each counted in full: where they
+    are more, beginnings are shared. The last layer of a pack computes little more than keys and values, where the
+    family's can be pruned (GPT-2's cannot).
     """
     kept = (IN_PACKS if packed else PADDED)[computing]
     whole = _of_layer(shape, computing, kept)
@@ -136,10 +139,15 @@ def activation_bytes(
     working = WORKING_ON_LITTLE if little else WORKING
     ends = (rotary + 60) * positions + working * (whole * positions + paths)
     if checkpointed:
-        return shape.layers * narrow * shape.hidden * positions + layer + ends
+        return checkpoint_bytes(shape, positions, computing) + layer + ends
     pruned = packed and shape.family not in UNGATED_FAMILIES
     last = (12 * shape.hidden + 2 * narrow * shape.keys) * positions if pruned else layer + 8 * shape.hidden * positions
     return (shape.layers - 1) * layer + last + ends
+
+
+def checkpoint_bytes(shape: ModelShape, positions: float, computing: Format) -> float:
+    """What of the activations stays where layers are computed again: what goes into each."""
+    return shape.layers * _narrow(computing) * shape.hidden * positions
 
 
 def _narrow(computing: Format) -> int:
