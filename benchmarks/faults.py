@@ -6,9 +6,11 @@ and removing folders), which is where a half-written file would come from. After
 
 - the manifest, the preset and every whole checkpoint can be read, weights and optimizer included;
 - every event that was in the file before is in it still, in its place, and none is missing between them;
-- the next life goes on from the last whole checkpoint.
+- the next life goes on from the last whole checkpoint;
+- there is a model only if all of it is there.
 
-A run that has finished is compared with one that nobody killed: its losses must be the same. Then the next begins.
+A run that has finished is compared with one that nobody killed: its losses must be the same. Then the next begins;
+every other one cuts its steps into micro-batches by tokens.
 
     python benchmarks/faults.py [--kills 200] [--seed 0]
 """
@@ -34,7 +36,8 @@ datasets:
   - path: rows.jsonl
     type: bradley_terry.chat_template
 sequence_len: 64
-micro_batch_size: 2
+micro_batch_size: 1
+gradient_accumulation_steps: 2
 max_steps: {STEPS}
 save_steps: 1
 save_total_limit: 3
@@ -70,18 +73,20 @@ def trial(folder: Path, kills: int, rng: random.Random) -> int:
     rows = [{"input": f"What is {i} + 1?", "chosen": f"{i + 1}.", "rejected": f"{i + 2}."} for i in range(16)]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     (folder / "preset.yaml").write_text(PRESET, encoding="utf-8")
-    loaded = load_preset(str(folder / "preset.yaml"))
-
-    began = time.monotonic()
-    whole = create_run(loaded, "whole")
-    assert live(whole.path) == 0, whole.log.read_text()
-    lasts = time.monotonic() - began
-    operations = int((whole.path / "operations").read_text())
-    expected = losses(whole.path)
+    (folder / "tokens.yaml").write_text(f"{PRESET}micro_batch_tokens: 40\n", encoding="utf-8")
+    presets = [load_preset(str(folder / name)) for name in ("preset.yaml", "tokens.yaml")]
+    expected = []
+    for number, loaded in enumerate(presets):
+        began = time.monotonic()
+        whole = create_run(loaded, f"whole-{number}")
+        assert live(whole.path) == 0, whole.log.read_text()
+        lasts = time.monotonic() - began
+        operations = int((whole.path / "operations").read_text())
+        expected.append(losses(whole.path))
 
     counts: Counter[str] = Counter()
     problems: list[str] = []
-    run = create_run(loaded, "killed-0")
+    run = create_run(presets[0], "killed-0")
     while counts["killed"] < kills:
         before = lines(run.path)
         left = last_checkpoint(run.path)
@@ -94,10 +99,10 @@ def trial(folder: Path, kills: int, rng: random.Random) -> int:
         ended = live(run.path, **point)
         problems += [f"{run.name} {point}: {text}" for text in examine(run.path, before, left, counts)]
         if ended == 0:
-            counts["finished"] += 1
-            if losses(run.path) != expected:
+            if losses(run.path) != expected[counts["finished"] % 2]:
                 problems.append(f"{run.name}: other losses than those of the run that nobody killed")
-            run = create_run(loaded, f"killed-{counts['finished']}")
+            counts["finished"] += 1
+            run = create_run(presets[counts["finished"] % 2], f"killed-{counts['finished']}")
         else:
             counts["killed"] += 1
             counts[f"killed at step {len(losses(run.path))}"] += 1
@@ -170,6 +175,10 @@ def examine(run_dir: Path, before: list[bytes], left: str | None, counts: Counte
     for checkpoint in checkpoints:
         load_file(checkpoint / "model.safetensors")
         torch.load(checkpoint / "optimizer.pt", weights_only=True)
+    if run.model.exists():
+        load_file(run.model / "model.safetensors")
+        if not (run.model / "tokenizer.json").exists():
+            problems.append("a part of the model is missing")
     named = [record["path"] for record in records if record["kind"] == "checkpoint"]
     if named and not checkpoints:
         problems.append(f"{named[-1]} was told, and no checkpoint is whole")
