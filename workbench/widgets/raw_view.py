@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.inspector.messages import RowView
+from engine.words import counted
 from workbench.screen_text import visible
 from workbench.widgets.component_palette import Palette
 from workbench.widgets.token_layout import NEWLINE, pictured
@@ -128,7 +129,7 @@ def _kind(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return f"text, {len(value):,} characters"
+        return f"text, {counted(len(value), 'character')}"
     if isinstance(value, list | dict):
         return f"{'list' if isinstance(value, list) else 'object'}, {len(value):,} entries"
     return "true or false" if isinstance(value, bool) else "number"

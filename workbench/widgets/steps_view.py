@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from engine.encode.encoding import MASKED
 from engine.inspector.messages import RowView
+from engine.words import counted
 from workbench.row_values import RowValue
 from workbench.widgets.pair_view import LEGEND_FROM
 from workbench.widgets.raw_view import RawView
@@ -103,4 +104,4 @@ def steps_title(row: RowView | None) -> Content:
     number, whole = sequence.kept_end - sequence.kept_start, len(sequence.ids)
     tokens = f"{whole:,} tokens" + (f", {whole - number:,} cut" if number < whole else "")
     words = "  ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return Content(f"{len(labels)} steps: {words or 'none'} · {tokens}")
+    return Content(f"{counted(len(labels), 'step')}: {words or 'none'} · {tokens}")

@@ -241,10 +241,12 @@ def _flow(sequence: TokenSequence, marks: Marks, width: int, borders: bool, whit
             badges(token, before[token], glued=False)
         if start == stop:
             pieces = [sequence.pieces[token]]
-        elif stop <= reached and token and continues(sequence, token):
+        elif stop <= reached:
             pieces = [CONTINUED] if borders else []
         else:
-            pieces = text[start:stop].split("\n")
+            # A token may begin with the last bytes of a character that the one before it shows.
+            begun = CONTINUED if borders and start < reached else ""
+            pieces = (begun + text[max(start, reached) : stop]).split("\n")
         reached = max(reached, stop)
         closing = len(pieces) - 1
         for number, piece in enumerate(pieces):

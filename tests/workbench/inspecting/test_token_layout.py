@@ -150,3 +150,10 @@ def test_any_text_fits_and_no_token_gets_lost(tokens, view, width, whitespace):
 @pytest.mark.parametrize("view", [View.TEXT, View.TOKENS, View.IDS, View.LABELS])
 def test_an_empty_sequence_has_no_lines(view):
     assert lines_of(sequence_from([]), view).lines == []
+
+
+def test_a_character_that_tokens_part_is_shown_once_though_they_hold_others_too():
+    # Bytes of the woman in both tokens; the second one goes on with the joiner, the third holds but its last byte.
+    sequence = sequence_from(["", "", "", "x"], text="👩\u200dx", starts=[0, 0, 1, 2], ends=[1, 2, 2, 3])
+    assert texts(lines_of(sequence, View.TOKENS, width=40)) == ["👩‥⟨200D⟩‥x"]
+    assert texts(lines_of(sequence, View.TEXT, width=40)) == ["👩⟨200D⟩x"]
