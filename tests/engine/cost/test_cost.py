@@ -287,6 +287,15 @@ def test_what_a_run_will_compute_is_known_from_its_order(make, values):
     assert ahead.padded == sum(PadCollator(0)(batch)["computed"] for batch in batches)
 
 
+def test_a_long_epoch_is_told_from_some_of_its_steps(monkeypatch):
+    monkeypatch.setattr("engine.batch.ahead.EXAMINED", 60)
+    kept, preset = ranked(40), preset_of(micro_batch_size=8)
+    ahead = load_ahead(preset, kept, plan(preset, len(kept), 1), packed=True, processes=1)
+    assert not ahead.exact
+    assert ahead.tokens == int(kept.lengths().sum())
+    assert ahead.computed == pytest.approx(sum(real_load(preset, kept, True)), rel=0.15)
+
+
 @pytest.mark.parametrize("values", LAYOUTS)
 @pytest.mark.parametrize("make", [ranked, traces])
 def test_what_rows_of_a_prompt_share_is_foretold(make, values):
