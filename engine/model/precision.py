@@ -9,6 +9,9 @@ import torch
 from engine.model.error import ModelError
 from engine.preset.schema import Preset
 
+FORMATS = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+"""What the formats that a model is held in are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -23,7 +26,7 @@ class Precision:
     def __str__(self) -> str:
         """As the run's start says it: `cpu, fp32`, or `cuda (NVIDIA H100), bf16 on fp32 weights`."""
         name = f"{self.device} ({torch.cuda.get_device_name()})" if self.device == "cuda" else self.device
-        held = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.weights]
+        held = FORMATS[self.weights]
         return f"{name}, {held}" if self.autocast == "no" else f"{name}, {self.autocast} on {held} weights"
 
 

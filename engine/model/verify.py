@@ -1,5 +1,6 @@
 """Proof that a saved model is the trained one: its files hold the trained weights, and loaded back it scores alike."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +35,33 @@ def reload_difference(model: Any, saved: Path, batch: Batch, kind: ModelKind) ->
     )
 
 
-def changed_weights(model: Any, saved: Path) -> list[str]:
-    """The names of the weights that the files in `saved` hold otherwise than `model` does, by as much as a bit.
+@dataclass(frozen=True, slots=True)
+class SavedWeights:
+    """Of the `written` weights of a saved model, `compared` have the names that the trained model knows them by; those
+    that are `changed` are not the trained ones to the last bit.
+    """
 
-    Of an adapter, they are its own and those saved beside it. Weights that transformers writes under other names than
-    it computes with are left out: of those the scores tell.
+    written: int
+    compared: int
+    changed: tuple[str, ...]
+
+
+def compare_weights(model: Any, saved: Path) -> SavedWeights:
+    """The weights in the files in `saved` beside those of `model`; of an adapter its own, and those saved beside it.
+
+    What transformers writes under other names than it computes with (experts, for one) is not compared.
     """
     trained = get_peft_model_state_dict(model) if isinstance(model, PeftModel) else model.state_dict()
-    changed = []
+    written, compared, changed = 0, 0, []
     for path in sorted(saved.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
-            for name in sorted({*file.keys()} & {*trained}):
+            known = sorted({*file.keys()} & {*trained})
+            written, compared = written + len(file.keys()), compared + len(known)
+            for name in known:
                 kept, weight = file.get_tensor(name), trained[name].cpu()
                 if kept.dtype != weight.dtype or not torch.equal(kept, weight):
                     changed.append(name)
-    return changed
+    return SavedWeights(written, compared, tuple(changed))
 
 
 def _reloaded(model: Any, saved: Path, kind: ModelKind) -> Any:

@@ -53,6 +53,12 @@ def notices_of(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
         notices.append(FindingEvent("slow-bf16", "warning", text))
     if model.new_head:
         notices.append(FindingEvent("new-head", "info", "The head starts from random weights: the model has none."))
+    if model.untrained_tokens:
+        text = (
+            "The adapter leaves the embeddings of the tokens that the preset adds as they were drawn. To train and save"
+            f" the model's embeddings beside it, set `lora_modules_to_save: [{model.untrained_tokens}]`."
+        )
+        notices.append(FindingEvent("untrained-tokens", "warning", text))
     return notices
 
 

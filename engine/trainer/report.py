@@ -22,7 +22,7 @@ HISTOGRAMS = 100
 
 class Report(TrainerCallback):
     """Turns the trainer's callbacks into events, and its results into histograms and lines of `row_log` (the first
-    process has one).
+    process has one). `evaluations` has those of this process by their step.
     """
 
     def __init__(self, tell: Tell, row_log: RowLog | None = None) -> None:
@@ -33,7 +33,7 @@ class Report(TrainerCallback):
         self._histogram_every = 1
         self._batches_evaluated = 0
         self._said = 0.0
-        self.last_evaluation: tuple[int, dict[str, float]] | None = None
+        self.evaluations: dict[int, dict[str, float]] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Training begins, or goes on."""
@@ -111,7 +111,7 @@ class Report(TrainerCallback):
     ) -> None:
         """An evaluation."""
         values = {name: float(value) for name, value in (metrics or {}).items() if name.startswith("eval_")}
-        self.last_evaluation = state.global_step, values
+        self.evaluations[state.global_step] = values
         self._tell(Eval(state.global_step, dict(values)))
         self._batches_evaluated = 0
         if state.global_step < state.max_steps:

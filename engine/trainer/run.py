@@ -149,9 +149,8 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     if stopper.stopping:
         during = "; an evaluation was abandoned" if stopper.abandoned else ""
         return End("stopped", f"Stopped after step {step} of {steps}, with a checkpoint to resume from{during}.")
-    best = trainer.state.best_global_step
-    went_back = preset.load_best_model_at_end and best not in (None, step)
-    if held_out and (went_back or report.last_evaluation is None or report.last_evaluation[0] != step):
+    kept = (trainer.state.best_global_step if preset.load_best_model_at_end else None) or step
+    if held_out and kept == step and step not in report.evaluations:
         try:
             trainer.evaluate()
         except EvaluationAbandonedError:
@@ -160,7 +159,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     tell(PhaseEvent("saving"))
     if proof := save_model(trainer, run_dir, preset.model_kind, prepared.train.rows[:4]):
         tell(proof)
-    return End("finished", _summary(report, step))
+    return End("finished", _summary(step, kept, report.evaluations.get(kept)))
 
 
 def build_trainer(
@@ -240,11 +239,12 @@ def _baselines(preset: Preset, held_out: EncodedSet | None) -> dict[str, float]:
     return {"length_baseline": length_baseline(held_out.rows)}
 
 
-def _summary(report: Report, step: int) -> str:
-    """The run's result in one line, with the baselines beside the accuracy."""
+def _summary(step: int, kept: int, values: Mapping[str, float] | None) -> str:
+    """The run's result in one line: the step whose weights it `kept`, and how they evaluated beside the baselines."""
     text = counted(step, "step")
-    if report.last_evaluation:
-        values = report.last_evaluation[1]
+    if kept != step:
+        text += f"; the model is that of step {kept}, which evaluated best"
+    if values:
         text += f"; held-out accuracy {values.get('eval_accuracy', float('nan')):.3f}"
         for name, label in (("eval_length_baseline", "length alone"), ("eval_majority_baseline", "majority class")):
             if name in values:

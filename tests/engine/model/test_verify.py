@@ -6,7 +6,7 @@ from engine.batch.schedule import SlottedRow
 from engine.encode.encoding import EncodedRow, PairEncoding
 from engine.model.load import load_model
 from engine.model.precision import choose_precision
-from engine.model.verify import changed_weights, reload_difference
+from engine.model.verify import compare_weights, reload_difference
 from engine.sample import SampleId
 
 BATCH = PadCollator(0)(
@@ -20,13 +20,14 @@ def test_a_bit_that_scores_in_bf16_do_not_show_is_noticed(tmp_path, make_model, 
     preset = make_preset(bf16="full", adapter=adapter)
     model = load_model(preset, tmp_path / "base", tokenizer, choose_precision(preset)).model
     model.save_pretrained(tmp_path / "saved")
-    assert changed_weights(model, tmp_path / "saved") == []
+    weights = compare_weights(model, tmp_path / "saved")
+    assert (weights.compared, weights.changed) == (weights.written, ())
     head = model.get_base_model().score.modules_to_save["default"] if adapter else model.score
     with torch.no_grad():
         head.weight *= 1.0001
     apart, allowed = reload_difference(model, tmp_path / "saved", BATCH, "pair")
     assert apart <= allowed
-    assert [name.endswith("score.weight") for name in changed_weights(model, tmp_path / "saved")] == [True]
+    assert [name.endswith("score.weight") for name in compare_weights(model, tmp_path / "saved").changed] == [True]
 
 
 @pytest.mark.parametrize("bf16", [False, True])
@@ -47,5 +48,6 @@ def test_added_tokens_are_saved_beside_an_adapter(
     model.save_pretrained(tmp_path / "saved")
     apart, allowed = reload_difference(model, tmp_path / "saved", batch, "pair")
     assert apart <= allowed
-    assert changed_weights(model, tmp_path / "saved") == []
+    weights = compare_weights(model, tmp_path / "saved")
+    assert (weights.compared, weights.changed) == (weights.written, ())
     assert loaded.untrained_tokens == ("" if trained else "embed_tokens")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from ruamel.yaml import YAML
+from safetensors.torch import load_file
 
 from engine.events.reader import EventReader
 from engine.events.schema import Checkpoint, End, Eval, FindingEvent, Histogram, Metric, Start
@@ -444,9 +445,38 @@ def test_the_best_checkpoint_is_what_is_saved(make_run, train):
     """A learning rate that wrecks the model after a while: the end must not be what is kept."""
     run = make_run(num_epochs=6, learning_rate=0.5, lr_scheduler="constant", load_best_model_at_end=True)
     assert train(run) == 0
-    evaluations = [event.values["eval_loss"] for event in events(run, Eval)]
-    assert evaluations[-1] == pytest.approx(min(evaluations), rel=1e-4)
-    assert len(evaluations) > 6
+    evaluations = {event.step: event.values for event in events(run, Eval)}
+    assert list(evaluations) == [6, 12, 18, 24, 30, 36], "each step keeps its own"
+    best = min(evaluations, key=lambda step: evaluations[step]["eval_loss"])
+    kept, saved = (load_file(path / "model.safetensors") for path in (run.path / f"checkpoint-{best}", run.model))
+    assert all(torch.equal(kept[name], saved[name]) for name in kept)
+    accuracy = evaluations[best]["eval_accuracy"]
+    said = f"36 steps; the model is that of step {best}, which evaluated best; held-out accuracy {accuracy:.3f}"
+    assert events(run, End)[-1].message.startswith(said)
+
+
+def test_a_model_that_cannot_be_loaded_back_is_kept_all_the_same(make_run, train, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("size mismatch")
+
+    monkeypatch.setattr("engine.trainer.saving.reload_difference", fail)
+    run = make_run(max_steps=1)
+    assert train(run) == 0
+    found = events(run, FindingEvent)[-1]
+    assert (found.code, found.severity, "RuntimeError: size mismatch" in found.message) == (
+        "reload-failed",
+        "error",
+        True,
+    )
+    assert events(run)[-1].status == "finished"
+
+
+def test_tokens_that_an_adapter_does_not_train_are_said(make_run, train):
+    run = make_run(max_steps=1, adapter="lora", tokens=["<new>"])
+    assert train(run) == 0
+    found = {event.code: event.message for event in events(run, FindingEvent)}
+    assert "lora_modules_to_save: [embed_tokens]" in found["untrained-tokens"]
+    assert "bit for bit; loaded back in fp32" in found["reload-equal"]
 
 
 def test_early_stopping_ends_a_run_that_gets_no_better(make_run, train):
