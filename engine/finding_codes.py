@@ -421,6 +421,16 @@ _TABLE: tuple[Code, ...] = (
         "a data set whose columns are not those of its `type`",
     ),
     Code(
+        "nothing-to-evaluate",
+        ERROR,
+        "data set",
+        "no held-out row can be evaluated on",
+        "The preset asks for an evaluation, and every held-out row was refused or dropped: training would not begin.",
+        "Start with the most frequent reason of the ledger's eval rows, or train without an evaluation: take out "
+        "`test_datasets` or `val_set_size`.",
+        "`test_datasets` of another layout than the training data",
+    ),
+    Code(
         "duplicate-row",
         WARNING,
         "data set",

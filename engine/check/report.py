@@ -34,6 +34,9 @@ def report(gathered: Gathered, opened: Opened, *, complete: bool = True) -> Chec
     if complete and not train.kept:
         message = f"none of {counted(train.rows, 'training row')} can be trained on"
         summaries["nothing-to-train"] = _of_set(SetFinding("nothing-to-train", message, count=train.rows))
+    if complete and not held_out.kept and (preset.test_datasets or preset.val_set_size):
+        message = f"none of {counted(held_out.rows, 'held-out row')} can be evaluated on"
+        summaries["nothing-to-evaluate"] = _of_set(SetFinding("nothing-to-evaluate", message, count=held_out.rows))
     return CheckReport(
         rows=train.rows,
         kept=train.kept,

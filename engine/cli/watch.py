@@ -235,16 +235,20 @@ def _phase_text(event: PhaseEvent) -> str:
 
 
 def _start_text(start: Start) -> str:
-    ledger = start.ledger
-    dropped = ledger.get("dropped")
-    reasons = ", ".join(f"{visible(str(reason))} {count}" for reason, count in (dropped or {}).items())
-    left_out = f"; left out: {reasons}" if reasons else ""
+    held_out = f"; held out: {_ledger_text(start.eval_ledger)}" if start.eval_ledger else ""
     resumed = f"; resumed from {visible(start.resumed_from)}" if start.resumed_from else ""
     return (
         f"{counted(start.total_steps, 'step')} on {visible(start.device)}, "
         f"{start.trained_parameters:,} of {start.parameters:,} parameters trained, "
-        f"{ledger.get('kept', '?')} of {ledger.get('rows', '?')} rows{left_out}{resumed}"
+        f"{_ledger_text(start.ledger)}{held_out}{resumed}"
     )
+
+
+def _ledger_text(ledger: dict[str, Any]) -> str:
+    dropped = ledger.get("dropped") or {}
+    reasons = ", ".join(f"{visible(str(reason))} {count}" for reason, count in dropped.items())
+    left_out = f"; left out: {reasons}" if reasons else ""
+    return f"{ledger.get('kept', '?')} of {ledger.get('rows', '?')} rows{left_out}"
 
 
 def _numbers(values: dict[str, float | None], prefix: str = "") -> str:

@@ -173,6 +173,7 @@ def _start(v: dict[str, Any]) -> Start:
         trained_parameters=_whole(v["trained_parameters"]),
         versions={str(key): str(value) for key, value in v.get("versions", {}).items()},
         resumed_from=v.get("resumed_from"),
+        eval_ledger=dict(eval_ledger) if (eval_ledger := v.get("eval_ledger")) else None,
     )
 
 

@@ -11,7 +11,10 @@ EndStatus = Literal["finished", "stopped", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The run has begun: what it trains, on what, and how long it means to."""
+    """The run has begun: what it trains, on what, and how long it means to.
+
+    `ledger` is that of the training rows, `eval_ledger` that of the held-out ones, where there are any.
+    """
 
     run: str
     model_kind: Literal["pair", "steps"]
@@ -23,6 +26,7 @@ class Start:
     trained_parameters: int
     versions: dict[str, str] = field(default_factory=dict)
     resumed_from: str | None = None
+    eval_ledger: dict[str, Any] | None = None
     kind: Literal["start"] = "start"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from engine.inspector.messages import RowView
 from engine.report.story import PLACEHOLDER, Points, Story
@@ -91,10 +92,16 @@ def course(story: Story, rows: int = 10) -> tuple[list[str], list[list[str]]]:
 
 
 def ledger(story: Story) -> Facts:
-    """How many rows came in, how many were trained on, and where the others went."""
-    found = (story.told.start.ledger if story.told.start else None) or story.manifest.ledger or {}
-    facts = [(name, f"{found[name]:,}") for name in ("rows", "kept") if isinstance(found.get(name), int)]
-    dropped = found.get("dropped")
+    """How many rows came in, how many were trained on, and where the others went; then the same of held-out rows."""
+    start = story.told.start
+    training = (start.ledger if start else None) or story.manifest.ledger or {}
+    held_out = (start.eval_ledger if start else None) or {}
+    return [*_counts(training), *((f"held out: {name}", count) for name, count in _counts(held_out))]
+
+
+def _counts(ledger: dict[str, Any]) -> Facts:
+    facts = [(name, f"{ledger[name]:,}") for name in ("rows", "kept") if isinstance(ledger.get(name), int)]
+    dropped = ledger.get("dropped")
     if isinstance(dropped, dict):
         facts += [(f"dropped: {reason}", f"{count:,}") for reason, count in dropped.items() if isinstance(count, int)]
     return facts

@@ -288,6 +288,13 @@ def test_a_data_set_of_which_nothing_is_left_is_an_error(opened):
     assert report.dropped == {"identical-pair": 5}
 
 
+def test_held_out_rows_of_which_nothing_is_left_are_an_error(opened):
+    refused = {"input": "a", "chosen": "b", "rejected": "b"}
+    report = check(opened(columns(5), [refused], **CHAT))
+    gravest = report.findings[0]
+    assert (gravest.code, gravest.severity, gravest.count) == ("nothing-to-evaluate", "error", 1)
+
+
 def test_the_report_is_that_of_what_training_consumes(opened):
     rows = [*columns(30), PLANTED_COLUMNS["missing-field"], PLANTED_COLUMNS["identical-pair"]]
     data = opened(rows, **CHAT)

@@ -76,6 +76,7 @@ def test_training_is_followed_in_plain_text_to_its_result(trained_by, capfd, tmp
     assert err == ""
     assert f"tiny-1: {tmp_path}/runs/tiny-1" in out
     assert "12 steps on cpu, 10 of 1,000 parameters trained, 8 of 10 rows; left out: identical-pair 2" in out
+    assert "; held out: 3 of 4 rows; left out: too-long 1" in out
     assert re.search(r"\[#{24}\] 12/12 +loss 0\.05\d+ +accuracy 0\.620", out)
     assert "finished: 12 steps" in out
     assert re.search(r"held-out accuracy +0\.875", out)

@@ -2,6 +2,7 @@ import json
 import math
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ def test_every_kind_comes_back_as_it_was_written(tmp_path):
     path = tmp_path / "events.jsonl"
     events = [
         START,
+        replace(START, resumed_from="checkpoint-2", eval_ledger={"rows": 2, "kept": 2, "dropped": {}}),
         PhaseEvent("encoding", "rows", 1, 2),
         Metric(1, {"loss": 0.693147181, "accuracy": 0.5}),
         Eval(2, {"eval_accuracy": 0.75}),
@@ -31,7 +33,7 @@ def test_every_kind_comes_back_as_it_was_written(tmp_path):
         assert all(writer.write(event) for event in events)
     records = EventReader(path).read()
     assert [record.event for record in records] == events
-    assert [record.seq for record in records] == list(range(7))
+    assert [record.seq for record in records] == list(range(8))
 
 
 def test_a_line_is_one_write_of_printable_ascii(tmp_path, monkeypatch):

@@ -31,7 +31,8 @@ def run(tmp_path, monkeypatch):
     run = create_run(load_preset("tiny.yaml"), "tiny-1")
     ledger = {"rows": 100, "kept": 90, "dropped": {"too-long": 10}}
     with EventWriter(run.events) as events:
-        events.write(Start("tiny-1", "pair", "cpu", 40, "d1e5", ledger, 1000, 1000, {"torch": "9.9"}))
+        held_out = {"rows": 10, "kept": 8, "dropped": {"identical-pair": 2}}
+        events.write(Start("tiny-1", "pair", "cpu", 40, "d1e5", ledger, 1000, 1000, {"torch": "9.9"}, None, held_out))
         for step in range(1, 41):
             loss = float("nan") if step == 7 else 0.7 - step / 100
             events.write(
@@ -97,7 +98,8 @@ def test_the_page_is_whole_and_needs_nothing_else(run):
     assert not {"script", "img", "link", "iframe"} & set(checked.tags)
     assert not re.search(r"""(src|href|url)\s*[=(]""", page.replace("alert(1)", "").replace("src=x", ""))
     text = " ".join(checked.text)
-    for words in ("finished: fine", "dropped: too-long", "learning_rate", "0.001", "torch", "9.9", "0:3", "d1e5"):
+    dropped = ("dropped: too-long", "held out: dropped: identical-pair")
+    for words in ("finished: fine", *dropped, "learning_rate", "0.001", "torch", "9.9", "0:3", "d1e5"):
         assert words in text
     assert checked.tags.count("svg") >= 4
     assert "prefers-color-scheme: dark" in page

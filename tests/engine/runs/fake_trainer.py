@@ -41,7 +41,8 @@ def main(run_dir, behaviour, steps=40):
     first = saved[-1] + 1 if saved else 1
     ledger = {"rows": 10, "kept": 8, "dropped": {"identical-pair": 2}}
     resumed = f"checkpoint-{saved[-1]}" if saved else None
-    writer.write(Start(run_dir.name, "pair", "cpu", steps, "d1", ledger, 1000, 10, {}, resumed))
+    held_out = {"rows": 4, "kept": 3, "dropped": {"too-long": 1}}
+    writer.write(Start(run_dir.name, "pair", "cpu", steps, "d1", ledger, 1000, 10, {}, resumed, held_out))
     writer.write(PhaseEvent("training"))
     for step in range(first, steps + 1):
         time.sleep(0.02)
