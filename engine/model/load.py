@@ -199,6 +199,13 @@ def _or_model_error(where: str, load: Callable[[], Loaded]) -> Loaded:
     try:
         return load()
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        if "ignore_mismatched_sizes" in str(error):
+            raise ModelError(
+                "Weights in the model's files have other shapes than its config.json and the preset ask for: most often"
+                " a head with another number of outputs.",
+                where,
+                "A pair's head has 1 output and a step's 2: start from the base model, or see train.log for the names.",
+            ) from error
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(
             f"The model cannot be loaded: {reason[0]}",

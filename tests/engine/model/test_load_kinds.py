@@ -82,3 +82,9 @@ def test_a_model_without_gradient_checkpointing_says_so(tmp_path, make_preset, t
     load_model(make_preset(), tmp_path, tokenizer, FP32)
     with pytest.raises(ModelError, match="no gradient checkpointing"):
         load_model(make_preset(gradient_checkpointing=True), tmp_path, tokenizer, FP32)
+
+
+def test_a_head_with_another_number_of_outputs_is_refused(tmp_path, make_model, make_preset, tokenizer):
+    make_model(num_labels=3).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="a head with another number of outputs"):
+        load_model(make_preset(), tmp_path, tokenizer, FP32)
