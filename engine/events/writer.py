@@ -2,51 +2,39 @@
 
 import dataclasses
 import json
-import logging
 import math
 import os
 import threading
 import time
-from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from engine.events.append import LineFile
 from engine.events.schema import VERSION, Checkpoint, End, Eval, Event, Metric, Start
 
-_LOG = logging.getLogger(__name__)
 _DURABLE = (Start, Checkpoint, End)
-_KEPT_BACK = 100_000
 _TAIL = 1 << 20
 
 
 class EventWriter:
-    """Appends events to `path`, continuing an existing file after its last whole line.
+    """Appends events to `path`, one line each, continuing an existing file after its last whole line.
 
-    Each event is one `os.write` on a descriptor opened with O_APPEND, so a reader sees whole lines or a last line
-    without its newline. `seq` counts from 0 over the life of the file, resumed runs included; `time` is Unix seconds
-    that never step back: the clock is read once, and the monotonic one from there on.
+    `seq` counts from 0 over the life of the file, resumed runs included; `time` is Unix seconds that never step back:
+    the clock is read once, and the monotonic one from there on.
 
-    When the file cannot be written (disk full, file system gone), events wait in memory, in order, and are tried
-    again with each further event and on `close`; the log says so once. At most 100 000 wait; beyond that the oldest
-    are given up and a gap in `seq` tells. A file that was deleted while its folder stands is created anew. Safe to
-    use from several threads of one process; two processes are kept apart by the run's lock (engine/runs/lock.py).
+    What cannot be written waits in memory (engine/events/append.py); where even that was too much, the oldest events
+    are given up and a gap in `seq` tells. Safe to use from several threads of one process; two processes are kept apart
+    by the run's lock (engine/runs/lock.py).
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._guard = threading.Lock()
-        self._waiting: deque[tuple[bytes, bool]] = deque()
-        self._descriptor: int | None = None
-        self._torn = False
-        self._failing = False
+        self._file = LineFile(path)
         last = _last_record(path)
         self._seq = last[0] + 1
         self._clock_offset = max(time.time(), last[1]) - time.monotonic()
-        try:
-            self._open()
-        except OSError as error:
-            self._complain(error)
+        self._file.append()
 
     def write(self, event: Event) -> bool:
         """Append `event`; True once it, and everything before it, is in the file.
@@ -57,65 +45,18 @@ class EventWriter:
         with self._guard:
             line = encode_event(event, self._seq, self._clock_offset + time.monotonic())
             self._seq += 1
-            self._waiting.append((line, isinstance(event, _DURABLE)))
-            if len(self._waiting) > _KEPT_BACK:
-                self._waiting.popleft()
-            return self._flush()
+            return self._file.append([line], durable=isinstance(event, _DURABLE))
 
     def close(self) -> None:
-        """Try once more to write what waits, and close the file."""
+        """Try once more to write what waits."""
         with self._guard:
-            self._flush()
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            self._file.append()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-    def _open(self) -> None:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        size = os.fstat(self._descriptor).st_size
-        self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
-
-    def _flush(self) -> bool:
-        try:
-            if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
-                os.close(self._descriptor)
-                self._descriptor = None
-            if self._descriptor is None:
-                self._open()
-            while self._waiting:
-                line, durable = self._waiting[0]
-                self._append(line)
-                self._waiting.popleft()
-                if durable:
-                    os.fsync(self._descriptor)  # type: ignore[arg-type]
-        except OSError as error:
-            self._complain(error)
-            return False
-        if self._failing:
-            _LOG.warning("%s can be written again; nothing that was kept back is lost", self._path)
-            self._failing = False
-        return True
-
-    def _append(self, line: bytes) -> None:
-        assert self._descriptor is not None
-        # A line cut short by a full disk or a killed process is ended first: readers skip it and count it.
-        data = b"\n" + line if self._torn else line
-        written = os.write(self._descriptor, data)
-        if written != len(data):
-            self._torn = written > 0 or self._torn
-            raise OSError(f"only {written} of {len(data)} bytes could be written")
-        self._torn = False
-
-    def _complain(self, error: OSError) -> None:
-        if not self._failing:
-            _LOG.warning("cannot write %s (%s): training goes on, events wait in memory", self._path, error)
-            self._failing = True
 
 
 def encode_event(event: Event, seq: int, moment: float) -> bytes:

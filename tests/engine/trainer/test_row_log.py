@@ -8,7 +8,6 @@ import pytest
 
 from engine.runs.row_history import ROWS_FILE, read_row_history
 from engine.sample import SampleId
-from engine.trainer import row_log
 from engine.trainer.results import Results
 from engine.trainer.row_log import RowLog
 
@@ -79,7 +78,7 @@ def test_what_cannot_be_written_waits_and_the_log_says_so_once(tmp_path, caplog)
 def test_a_line_that_was_cut_short_is_written_again(tmp_path, monkeypatch):
     log = RowLog(tmp_path)
     write = os.write
-    monkeypatch.setattr(row_log.os, "write", lambda descriptor, data: write(descriptor, data[:20]))
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:20]))
     log.write("train", pairs(ids(2), 1))
     monkeypatch.undo()
     log.write("train", pairs(ids(2), 2))
