@@ -68,7 +68,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     except Cancelled:
         leave_together(requested, precision.device == "cpu")
         raise
-    held_out = prepared.eval if prepared.eval and len(prepared.eval.rows) else None
+    held_out = prepared.eval
     objective = choose_objective(preset, prepared.train.rows.judged_labels())
     baselines = _baselines(preset, held_out)
     subsets = subsets_of(held_out.rows.ids, opened.eval.sources) if held_out else {}
@@ -130,6 +130,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
             trained_parameters=model.trained_parameters,
             versions=versions(),
             resumed_from=checkpoint.name if checkpoint else None,
+            eval_ledger=asdict(held_out.ledger) if held_out else None,
         )
     )
     processes = trainer.args.world_size

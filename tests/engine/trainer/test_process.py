@@ -128,6 +128,7 @@ def test_a_run_learns_and_says_so(make_run, train, kind):
     start, end = events(run, Start)[0], events(run)[-1]
     assert end.status == "finished"
     assert (start.model_kind, start.total_steps, start.ledger["kept"]) == (kind, 48, 24)
+    assert (start.eval_ledger["rows"], start.eval_ledger["kept"]) == (12, 12)
     assert start.device == "cpu, fp32"
     assert run.manifest().digest == start.digest
     assert run.manifest().ledger["rows"] == 24
