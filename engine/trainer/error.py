@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import nn
-
 from engine.error import EngineError
 from engine.sample import SampleId
 from engine.words import counted
@@ -48,11 +46,6 @@ class NotFiniteError(TrainingError):
             _LOOK_AT_WEIGHT if weight else _LOOK_AT_ROWS,
         )
         self.rows = tuple(rows)
-
-
-def spoiled_weight(model: nn.Module) -> str:
-    """The name of a weight of the model that is not finite; empty if all are."""
-    return next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), "")
 
 
 _LOOK_AT_ROWS = (

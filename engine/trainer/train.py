@@ -24,12 +24,12 @@ from engine.preset.schema import ShuffleBy
 from engine.runs.checkpoint import unseal
 from engine.runs.row_history import Split
 from engine.sample import SampleId
-from engine.trainer.error import EvaluationAbandonedError, NotFiniteError, spoiled_weight
+from engine.trainer.error import EvaluationAbandonedError, NotFiniteError
 from engine.trainer.loader import WHOLE, Collate, ScheduledLoader
 from engine.trainer.metrics import by_subset, memory, metrics_of, throughput
 from engine.trainer.micro_batches import Go, MicroBatches
+from engine.trainer.parameters import spoiled_weight, uses_every_parameter
 from engine.trainer.results import Interval, Results
-from engine.trainer.used import uses_every_parameter
 
 Observe = Callable[[Split, Results], None]
 """Told on the first process what the model made of the rows since the last time, or of an evaluation's."""

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from transformers import PretrainedConfig
 
-from engine.trainer.used import uses_every_parameter
+from engine.trainer.parameters import uses_every_parameter
 
 
 class Model(nn.Module):

@@ -1,11 +1,11 @@
-"""Whether training uses every parameter that it trains, in every step."""
+"""What is known of a model's parameters: whether training uses all of them, and whether all are numbers."""
 
 import re
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _EXPERT = re.compile(r"\bexperts\.\d")
 """A parameter of an expert that is a module of its own: in some steps no token is sent to it."""
@@ -33,3 +33,8 @@ def uses_every_parameter(model: Any, scores: Callable[[], Tensor]) -> bool:
     finally:
         model.train(was_training)
     return all(gradient is not None for gradient in gradients)
+
+
+def spoiled_weight(model: nn.Module) -> str:
+    """The name of a weight of the model that is not finite; empty if all are."""
+    return next((name for name, weight in model.named_parameters() if not weight.isfinite().all()), "")
