@@ -313,7 +313,8 @@ def preset_text(name: str, rows: Path, tokenizer: Any, work: Path) -> str:
 
 def ours() -> Callable[..., Any]:
     """The engine, through `prepare`."""
-    from engine.prepare import OpenCache, open_preset, prepare
+    from engine.prepare.open import OpenCache, open_preset
+    from engine.prepare.sets import prepare
     from engine.preset.load import parse_preset
 
     cache = OpenCache()
@@ -439,7 +440,8 @@ def bpe_alone(name: str, work: Path, tokenizer: Any) -> float:
 
 def first_sample(work: Path) -> float:
     """Seconds from opening a preset of 100 000 rows, its tokenizer loaded before, to its first encoded sample."""
-    from engine.prepare import OpenCache, encode_rows, open_preset
+    from engine.prepare.open import OpenCache, open_preset
+    from engine.prepare.rows import encode_rows
     from engine.preset.load import parse_preset
 
     cache = OpenCache()

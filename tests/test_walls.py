@@ -42,7 +42,7 @@ def test_the_app_imports_nothing_heavy():
 
 def test_the_engine_knows_no_screen():
     modules = modules_of("engine")
-    assert "engine.prepare" in modules
+    assert "engine.prepare.open" in modules
     assert not imported_after(modules) & {"textual", "workbench"}
 
 

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.identity import cache_folder
 from engine.inspector.check_messages import CheckReport
-from engine.prepare import Opened, set_key
+from engine.prepare.opened import Opened
+from engine.prepare.sets import set_key
 from engine.source.row import fingerprint_of
 
 KEPT = 64

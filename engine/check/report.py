@@ -9,7 +9,7 @@ from engine.cost.counts import counts_of
 from engine.finding import Ledger, Severity
 from engine.finding_codes import CODES, advice, gravest_first
 from engine.inspector.check_messages import CheckReport, FindingSummary, KeptAt, LengthBudget, Lengths, SampleCounts
-from engine.prepare import Opened
+from engine.prepare.opened import Opened
 from engine.words import counted, share
 
 ENOUGH = 0.99

@@ -16,7 +16,9 @@ from engine.inspector.check_messages import CheckReport
 from engine.inspector.row_messages import RowSummaries
 from engine.inspector.summary import Seen, Summaries
 from engine.model.locate import model_folder_here
-from engine.prepare import CHUNK, Opened, encode_split, set_key
+from engine.prepare.opened import Opened
+from engine.prepare.rows import CHUNK
+from engine.prepare.sets import encode_split, set_key
 from engine.progress import Progress
 from engine.sample import Split
 
@@ -37,7 +39,7 @@ def check(
     """Check both splits of an opened preset: ledger, findings, lengths, statistics, the training set's digest.
 
     A report that was made before of the same data, preset and programs is given again. `progress` hears of every
-    `CHUNK` rows, `partial` now and then of what they have shown so far. Raises Cancelled (engine.prepare).
+    `CHUNK` rows, `partial` now and then of what they have shown so far. Raises Cancelled (engine.prepare.error).
     """
     key = report_key(opened)
     preset = opened.loaded.preset

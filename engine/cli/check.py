@@ -46,7 +46,7 @@ def add_check_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
 def run(arguments: argparse.Namespace) -> int:
     """Check the preset's data and print the report."""
     from engine.check.run import check
-    from engine.prepare import open_preset
+    from engine.prepare.open import open_preset
 
     opened = open_preset(load_preset(arguments.preset, arguments.set))
     bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=Console(stderr=True))

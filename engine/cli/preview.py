@@ -50,7 +50,8 @@ def row_range(text: str) -> tuple[int, int | None]:
 def run(arguments: argparse.Namespace) -> int:
     """Print the rows asked for; exit code 0, also where rows are refused (that is what one looks for)."""
     from engine.inspector.view import view_row
-    from engine.prepare import encode_rows, open_preset
+    from engine.prepare.open import open_preset
+    from engine.prepare.rows import encode_rows
 
     opened = open_preset(load_preset(arguments.preset, arguments.set))
     start, stop = arguments.rows or row_range(DEFAULT_ROWS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Limits:
     """`sequence_len` in tokens (None: no limit), and the preset's `excess_length_strategy`.
 
-    `raise` drops a sample as `drop` does, so that it can be looked at and counted; `engine.prepare.prepare` raises.
+    `raise` drops a sample as `drop` does, so that it can be looked at and counted; engine/prepare/sets.py raises.
     """
 
     sequence_len: int | None

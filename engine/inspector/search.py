@@ -12,7 +12,10 @@ from engine.encode.encoding import PairEncoding, StepsEncoding
 from engine.encode.kept import KeptRows
 from engine.encode.store import recall
 from engine.inspector.row_messages import RowsFound
-from engine.prepare import Cancelled, Opened, OpenedSource, SplitRows, encode_rows, set_key
+from engine.prepare.error import Cancelled
+from engine.prepare.opened import Opened, OpenedSource, SplitRows
+from engine.prepare.rows import encode_rows
+from engine.prepare.sets import set_key
 from engine.sample import Split
 from engine.source.row import Row
 

@@ -39,7 +39,9 @@ from engine.inspector.row_messages import Done, Located
 from engine.inspector.search import positions, search
 from engine.inspector.summary import summarise
 from engine.inspector.view import describe, view_rows
-from engine.prepare import Cancelled, OpenCache, Opened, open_preset
+from engine.prepare.error import Cancelled
+from engine.prepare.open import OpenCache, open_preset
+from engine.prepare.opened import Opened
 from engine.preset.load import parse_preset
 from engine.preset.problem import PresetError
 

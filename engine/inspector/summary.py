@@ -16,7 +16,10 @@ from engine.encode.store import remember
 from engine.finding import Finding
 from engine.inspector import summary_store
 from engine.inspector.row_messages import NO_TOKENS, CutPart, RowSummaries
-from engine.prepare import Cancelled, Opened, OpenedSource, encode_rows, set_key
+from engine.prepare.error import Cancelled
+from engine.prepare.opened import Opened, OpenedSource
+from engine.prepare.rows import encode_rows
+from engine.prepare.sets import set_key
 from engine.sample import Sample, Split, Steps
 from engine.source.row import Row
 

@@ -13,7 +13,8 @@ from engine.inspector.messages import (
     SourceDescription,
     TokenizerDescription,
 )
-from engine.prepare import Opened, OpenedSource, encode_rows
+from engine.prepare.opened import Opened, OpenedSource
+from engine.prepare.rows import encode_rows
 from engine.sample import Split
 from engine.source.row import Row
 

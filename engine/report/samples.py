@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from engine.inspector.messages import RowView
 from engine.inspector.view import view_rows
-from engine.prepare import Opened, SplitRows, open_preset
+from engine.prepare.open import open_preset
+from engine.prepare.opened import Opened, SplitRows
 from engine.preset.load import load_preset
 from engine.runs.folder import RunFolder
 

@@ -11,7 +11,7 @@ import torch
 from engine.error import EngineError
 from engine.events.schema import End, Event, FindingEvent
 from engine.events.writer import EventWriter
-from engine.prepare import Cancelled
+from engine.prepare.error import Cancelled
 from engine.runs.checkpoint import discard_broken, whole_checkpoints
 from engine.trainer.error import NotFiniteError, StopRequestedError, first_line, is_cut_off
 from engine.trainer.pulse import moved

@@ -23,7 +23,9 @@ from engine.model.packing import Packing, choose_packing
 from engine.model.precision import choose_precision
 from engine.model.window import beyond_window
 from engine.objective.choose import Objective, choose_objective
-from engine.prepare import Cancelled, open_preset, prepare
+from engine.prepare.error import Cancelled
+from engine.prepare.open import open_preset
+from engine.prepare.sets import prepare
 from engine.preset.load import load_preset
 from engine.preset.schema import Preset
 from engine.progress import Progress

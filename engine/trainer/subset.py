@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.error import EngineError
-from engine.prepare import OpenedSource
+from engine.prepare.opened import OpenedSource
 from engine.preset.suggest import did_you_mean
 from engine.sample import SampleId
 from engine.source.row import RowError

@@ -19,7 +19,8 @@ from engine.events.reader import EventReader
 from engine.events.schema import FindingEvent
 from engine.format.choose import TYPES
 from engine.inspector.view import view_rows
-from engine.prepare import open_preset, prepare
+from engine.prepare.open import open_preset
+from engine.prepare.sets import prepare
 from engine.preset.load import load_preset
 from engine.runs.folder import create_run
 from engine.runs.launch import trainer_command

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from engine.check.run import check
-from engine.prepare import encode_rows, open_preset
+from engine.prepare.open import open_preset
+from engine.prepare.rows import encode_rows
 from engine.preset.load import load_preset
 
 WORDS = ["the", "sum", "of", "two", "and", "three", "is", "five", "so", "we", "add", "one", "more", "at", "last"]

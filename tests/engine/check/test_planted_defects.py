@@ -10,7 +10,9 @@ from engine.cli.check import ledger_text
 from engine.finding import Ledger
 from engine.finding_codes import CODES
 from engine.inspector.check_messages import CheckReport, SampleCounts
-from engine.prepare import Cancelled, open_preset, prepare
+from engine.prepare.error import Cancelled
+from engine.prepare.open import open_preset
+from engine.prepare.sets import prepare
 from engine.preset.load import parse_preset
 from tests.engine.conftest import CHATML
 

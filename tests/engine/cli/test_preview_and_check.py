@@ -178,7 +178,7 @@ def test_a_huge_row_is_printed_by_its_head_and_its_tail(write_preset, capsys):
 
 def test_a_defect_of_ours_is_one_message_and_a_traceback_in_the_log(write_preset, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("RM_WORKBENCH_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr("engine.prepare.open_preset", lambda *_: 1 / 0)
+    monkeypatch.setattr("engine.prepare.open.open_preset", lambda *_: 1 / 0)
     assert main(["preview", str(write_preset(pair_rows(1)))]) == 1
     said = capsys.readouterr().err
     assert "ZeroDivisionError" in said

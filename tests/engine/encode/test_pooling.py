@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from engine.encode.pooling import pooling_of
 from engine.inspector.messages import preview_object
 from engine.inspector.view import describe, view_rows
-from engine.prepare import open_preset
+from engine.prepare.open import open_preset
 from engine.preset.load import load_preset
 from tests.engine.conftest import pair_rows
 

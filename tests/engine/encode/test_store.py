@@ -9,7 +9,9 @@ import pytest
 from engine.check.run import check
 from engine.encode import store
 from engine.encode.digest import Digest
-from engine.prepare import open_preset, prepare
+from engine.encode.encoder import encode_batch
+from engine.prepare.open import open_preset
+from engine.prepare.sets import prepare
 from engine.preset.load import load_preset
 from tests.engine.conftest import CHATML, pair_rows, steps_rows
 
@@ -32,13 +34,12 @@ def cache(tmp_path, monkeypatch):
 def encoded(monkeypatch):
     """The batches that were encoded, and not recalled: the number of rows of each."""
     batches = []
-    encode_batch = prepare.__globals__["encode_batch"]
 
     def counted(encoder, rows):
         batches.append(len(rows))
         return encode_batch(encoder, rows)
 
-    monkeypatch.setattr("engine.prepare.encode_batch", counted)
+    monkeypatch.setattr("engine.prepare.rows.encode_batch", counted)
     return batches
 
 

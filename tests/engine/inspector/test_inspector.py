@@ -10,7 +10,8 @@ import pytest
 from engine.inspector.check_messages import CheckReport
 from engine.inspector.client import Inspector
 from engine.inspector.messages import Description, Failure, PresetText, Rows
-from engine.prepare import open_preset, prepare
+from engine.prepare.open import open_preset
+from engine.prepare.sets import prepare
 from engine.preset.load import load_preset
 from engine.progress import Progress
 from tests.engine.conftest import pair_rows

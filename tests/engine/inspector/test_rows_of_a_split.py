@@ -8,7 +8,9 @@ from engine.inspector.row_messages import NO_TOKENS
 from engine.inspector.search import positions, search
 from engine.inspector.summary import summarise
 from engine.inspector.view import view_rows
-from engine.prepare import Cancelled, open_preset, prepare
+from engine.prepare.error import Cancelled
+from engine.prepare.open import open_preset
+from engine.prepare.sets import prepare
 from engine.preset.load import load_preset
 from tests.engine.conftest import pair_rows
 

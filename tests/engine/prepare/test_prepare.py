@@ -4,7 +4,10 @@ import pytest
 
 from engine.error import EngineError
 from engine.finding import Ledger
-from engine.prepare import LengthError, OpenCache, PrepareError, encode_rows, open_preset, prepare
+from engine.prepare.error import LengthError, PrepareError
+from engine.prepare.open import OpenCache, open_preset
+from engine.prepare.rows import encode_rows
+from engine.prepare.sets import prepare
 from engine.preset.load import load_preset
 from tests.engine.conftest import pair_rows, steps_rows
 
