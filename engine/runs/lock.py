@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from engine.runs.error import RunError
+from engine.runs.rank import process_count
 
 FILE = "lock"
 INHERITED = "RM_WORKBENCH_LOCK"
@@ -32,7 +33,7 @@ def hold_lock(run_dir: Path) -> int:
         os.set_inheritable(inherited, False)
         return inherited
     descriptor = _open(path)
-    by_hand = INHERITED not in os.environ and int(os.environ.get("WORLD_SIZE", "1")) == 1
+    by_hand = INHERITED not in os.environ and process_count() == 1
     if (by_hand and not _flock(descriptor, fcntl.LOCK_EX)) or not _flock(descriptor, fcntl.LOCK_SH):
         os.close(descriptor)
         raise _taken(run_dir)

@@ -7,9 +7,10 @@ from pathlib import Path
 from engine.error import EngineError
 from engine.importing import importing
 from engine.runs.lock import hold_lock
+from engine.runs.rank import is_first_process, process_count
 from engine.runs.turns import hold_devices
 from engine.trainer.pulse import beat_from_now
-from engine.trainer.request import StopRequest, is_first_process, is_one_of_several
+from engine.trainer.request import StopRequest
 
 LOG = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def begin(run_dir: Path) -> int:
     requested.listen()
     if is_first_process():
         beat_from_now(run_dir)
-    if not is_one_of_several():
+    if process_count() == 1:
         # Several wait for each other: none may leave alone.
         requested.meet_at_once()
     with importing():

@@ -1,6 +1,5 @@
 """What a run tells before its first step: what its preset means here, and what it will go through and take."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from engine.model.precision import Precision, choose_precision, emulates_bf16
 from engine.preset.load import LoadedPreset
 from engine.preset.schema import Preset
 from engine.runs.checkpoint import damage, sealed_checkpoints
+from engine.runs.rank import process_count
 from engine.trainer.arguments import trackers
 from engine.words import counted
 
@@ -44,7 +44,7 @@ def notices_of(loaded: LoadedPreset, model: LoadedModel) -> list[FindingEvent]:
     """What of the preset, of this machine and of the model a person should know before the first step."""
     notices = [FindingEvent("no-effect", "info", notice.message) for notice in loaded.notices]
     notices += [FindingEvent("tracker-missing", "warning", text) for text in trackers(loaded.preset)[1]]
-    gpus, used = torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE", "1"))
+    gpus, used = torch.cuda.device_count(), process_count()
     if gpus > used and loaded.preset.device in ("auto", "cuda"):
         text = f"{used} of {gpus} GPUs are used: `num_processes: {gpus}` uses all."
         notices.append(FindingEvent("idle-gpus", "info", text))

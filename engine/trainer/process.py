@@ -13,9 +13,10 @@ from engine.events.schema import End, Event, FindingEvent
 from engine.events.writer import EventWriter
 from engine.prepare.error import Cancelled
 from engine.runs.checkpoint import discard_broken, whole_checkpoints
+from engine.runs.rank import is_first_process
 from engine.trainer.error import NotFiniteError, StopRequestedError, first_line, is_cut_off
 from engine.trainer.pulse import moved
-from engine.trainer.request import LOST, StopRequest, has_lost_another, is_first_process
+from engine.trainer.request import LOST, StopRequest, has_lost_another
 from engine.trainer.run import train_run
 
 ROOM = 16 << 20

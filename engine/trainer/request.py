@@ -12,6 +12,7 @@ import psutil
 from engine.events.schema import End
 from engine.events.writer import EventWriter
 from engine.runs.folder import RunFolder
+from engine.runs.rank import local_process_count, process_count
 from engine.trainer.error import StopRequestedError
 
 LOST = End(
@@ -49,7 +50,7 @@ class StopRequest:
 
     def clear(self) -> None:
         """The request was met. With several processes it stays until all have ended: the run's keeper removes it."""
-        if not is_one_of_several():
+        if process_count() == 1:
             with suppress(OSError):
                 self._run.stop_request.unlink(missing_ok=True)
 
@@ -86,21 +87,11 @@ class StopRequest:
 
 def has_lost_another() -> bool:
     """Whether a process of this run on this machine is dead: the launcher ends the others then, as by a request."""
-    if not is_one_of_several():
+    if process_count() == 1:
         return False
     try:
         siblings = psutil.Process(os.getppid()).children()
         living = [process for process in siblings if process.status() != psutil.STATUS_ZOMBIE]
     except psutil.Error:
         return False
-    return len(living) < int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one of its run that speaks for all."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
-def is_one_of_several() -> bool:
-    """Whether the run has several processes."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return len(living) < local_process_count()

@@ -31,6 +31,7 @@ from engine.preset.schema import Preset
 from engine.progress import Progress
 from engine.runs.checkpoint import discard_broken, resume_point, seal
 from engine.runs.manifest import update_manifest
+from engine.runs.rank import is_first_process, local_rank, process_count
 from engine.runs.versions import versions
 from engine.sample import SampleId
 from engine.trainer.arguments import tracker_environment, training_arguments
@@ -40,7 +41,7 @@ from engine.trainer.metrics import length_baseline
 from engine.trainer.notices import cost_notice, damaged_checkpoints, notices_of
 from engine.trainer.patience import Patience
 from engine.trainer.report import Report, Tell
-from engine.trainer.request import StopRequest, is_first_process
+from engine.trainer.request import StopRequest
 from engine.trainer.row_log import RowLog
 from engine.trainer.saving import save_model
 from engine.trainer.stop import StopAtStepEnd, leave_together
@@ -75,7 +76,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     baselines = _baselines(preset, held_out)
     subsets = subsets_of(held_out.rows.ids, opened.eval.sources) if held_out else {}
     ledger = asdict(prepared.train.ledger)
-    origin = origin_of(preset, prepared.train.digest, int(os.environ.get("WORLD_SIZE", "1")))
+    origin = origin_of(preset, prepared.train.digest, process_count())
     checkpoint = _resume_point(run_dir, preset)
     if checkpoint:
         refuse_other(checkpoint, origin)
@@ -88,7 +89,7 @@ def train_run(run_dir: Path, tell: Tell, requested: StopRequest) -> End:
     set_seed(preset.seed)
     if precision.device == "cuda":
         # Each process has its own, and accelerate says so only once the model has been tried on it.
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(local_rank())
     model_folder = locate_model(preset.base_model, loaded.path.parent, preset.revision_of_model)
     model = load_model(preset, model_folder, opened.tokenizer, precision)
     beyond = beyond_window(model.model, max(_longest(rows) for rows in (prepared.train, held_out) if rows))
@@ -184,7 +185,7 @@ def build_trainer(
 ) -> RewardTrainer:
     """The trainer of a run: its batches and arguments as the preset says. Raises TrainingError."""
     precision = choose_precision(preset)
-    planned = plan(preset, len(train_rows), int(os.environ.get("WORLD_SIZE", "1")))
+    planned = plan(preset, len(train_rows), process_count())
     stopping = [Patience(preset.early_stopping_patience)] if preset.early_stopping_patience is not None else []
     padded = PadCollator(tokenizer.pad_token_id)
     trainer = RewardTrainer(

@@ -12,9 +12,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from engine.runs.checkpoint import flush
 from engine.runs.folder import RunFolder
+from engine.runs.rank import process_count
 from engine.trainer.error import EvaluationAbandonedError, StopRequestedError, TrainingError
 from engine.trainer.pulse import moved
-from engine.trainer.request import StopRequest, is_one_of_several
+from engine.trainer.request import StopRequest
 
 _GONE = 60.0
 
@@ -91,7 +92,7 @@ def leave_together(requested: StopRequest, cpu: bool) -> None:
     Each calls this once: none may leave alone, for the others would wait for it where they train together. It is there
     that they are joined, on the `cpu` or on GPUs, if they are not yet.
     """
-    if not is_one_of_several() or requested.lost_another:
+    if process_count() == 1 or requested.lost_another:
         requested.check()
         return
     state = PartialState(cpu=cpu)
