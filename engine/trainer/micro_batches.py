@@ -1,23 +1,23 @@
-"""Going through a step's micro-batches, and what happens where one does not fit into memory."""
+"""From rows to micro-batches, one after the other, and what happens where one does not fit into memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
 from engine.batch.budget import TokenBudget
-from engine.batch.pack import PackCollator
 from engine.batch.pad import Batch
 from engine.batch.schedule import SlottedRow
 from engine.trainer.error import BatchSize, BatchTooLargeError
 
+Collate = Callable[[Sequence[SlottedRow]], Batch]
+
 Go = Callable[[Batch, bool], torch.Tensor]
-"""Takes one micro-batch through the model; told whether it is the last of its step."""
+"""Takes one micro-batch through the model; told whether it is the last of these rows'."""
 
 
 class MicroBatches:
-    """Cuts steps as the budget says (without one, they come cut already), and knows what has fitted into memory."""
+    """Cuts rows up as the budget says (without one, they are a micro-batch), and knows what has fitted into memory."""
 
     def __init__(self, budget: TokenBudget | None) -> None:
         self.budget = budget
@@ -26,30 +26,32 @@ class MicroBatches:
     def run(
         self,
         rows: Sequence[SlottedRow],
-        collate: Callable[[Sequence[SlottedRow]], Batch],
+        collate: Collate,
         go: Go,
         *,
+        packed: bool,
         step: int,
         undo: Callable[[], None],
         processes: int,
         process: int,
     ) -> list[torch.Tensor]:
-        """What `go` gives for each of this process's micro-batches of the step's rows.
+        """What `go` gives for each of this process's micro-batches of the rows.
 
-        Where memory runs out and the budget may be halved, `undo` forgets what was done and all begins again, smaller.
-        Raises BatchTooLargeError. Several processes do not halve: the others would wait for this one for good.
+        Under a budget, the rows are those of a whole step and the same in all processes. Where memory runs out and the
+        budget may be halved, `undo` forgets what was done and all begins again, smaller. Raises BatchTooLargeError.
+        Several processes do not halve: the others would wait for this one for good.
         """
-        assert self.budget
-        packed = isinstance(collate, PackCollator)
         while True:
-            parts = self.budget.parts(rows, packed=packed, processes=processes, process=process)
+            parts: list[Sequence[SlottedRow]] = [rows]
+            if self.budget:
+                parts = [*self.budget.parts(rows, packed=packed, processes=processes, process=process)]
             made = []
             try:
                 for at, batch in enumerate(map(collate, parts), start=1):
-                    with self.fitting(batch, step):
+                    with self._fitting(batch, step):
                         made.append(go(batch, at == len(parts)))
             except BatchTooLargeError as error:
-                if not self.budget.halves or processes > 1 or error.size.rows == 1:
+                if not self.budget or not self.budget.halves or processes > 1 or error.size.rows == 1:
                     raise
                 said, failed = error.what, error.size.computed
             else:
@@ -61,7 +63,7 @@ class MicroBatches:
             self.budget.halve(failed, said)
 
     @contextmanager
-    def fitting(self, batch: Any, step: int) -> Iterator[None]:
+    def _fitting(self, batch: Batch, step: int) -> Iterator[None]:
         """Memory that runs out within is told with the batch's numbers. Raises BatchTooLargeError."""
         try:
             yield

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -25,9 +26,9 @@ from engine.runs.checkpoint import unseal
 from engine.runs.row_history import Split
 from engine.sample import SampleId
 from engine.trainer.error import EvaluationAbandonedError, NotFiniteError
-from engine.trainer.loader import WHOLE, Collate, ScheduledLoader
+from engine.trainer.loader import ScheduledLoader
 from engine.trainer.metrics import by_subset, memory, metrics_of, throughput
-from engine.trainer.micro_batches import Go, MicroBatches
+from engine.trainer.micro_batches import Collate, Go, MicroBatches
 from engine.trainer.parameters import spoiled_weight, uses_every_parameter
 from engine.trainer.results import Interval, Results
 
@@ -109,31 +110,31 @@ class RewardTrainer(Trainer):
             shuffle_by=self._shuffle_by,
             packed=isinstance(self.data_collator, PackCollator),
         )
-        return self._loader(self.train_dataset, schedule, self.data_collator)
+        return ScheduledLoader(cast("SlottedRows", self.train_dataset), schedule)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[SlottedRow]:
         """The evaluation rows in source order, this process's share of them."""
         rows: Any = eval_dataset or self.eval_dataset
-        schedule = Schedule(len(rows), self._share(self.args.eval_batch_size), seed=None)
-        return self._loader(rows, schedule, self._eval_collate)
+        return ScheduledLoader(rows, Schedule(len(rows), self._share(self.args.eval_batch_size), seed=None))
 
     def get_batch_samples(
-        self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
-    ) -> tuple[list[Batch], Tensor]:
-        """The micro-batches of the next optimizer step, and the number of items in its whole global batch."""
+        self, epoch_iterator: Iterator[list[SlottedRow]], num_batches: int, device: torch.device
+    ) -> tuple[list[list[SlottedRow]], Tensor]:
+        """The rows of the next optimizer step, by micro-batches (under a budget, all in one list and of all processes),
+        and the number of items in its whole global batch.
+        """
         if not self.training_began:
             # What came before is setting up, and the steps up to a checkpoint are those of another process.
             self.training_began = True
             self._start_interval()
         began = perf_counter()
-        batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
+        step = list(islice(epoch_iterator, num_batches))
         self._interval.passed.waited += perf_counter() - began
         self._rows_in_step, self._guilty_rows = [], []
-        if self._micro_batches.budget:
-            wholes = cast("list[Any]", batches)
-            return batches, torch.tensor(sum(items_of(row) for whole in wholes for row in whole[WHOLE]), device=device)
-        items = torch.stack([batch["weight"].sum() for batch in batches]).sum().to(device)
-        return batches, self.accelerator.gather(items).sum() if self.accelerator.num_processes > 1 else items
+        items = torch.tensor(sum(items_of(row) for rows in step for row in rows), device=device)
+        if self.accelerator.num_processes > 1 and not self._micro_batches.budget:
+            items = self.accelerator.gather(items).sum()
+        return step, items
 
     def compute_loss(
         self,
@@ -157,25 +158,20 @@ class RewardTrainer(Trainer):
         self._interval.add(scores, losses, batch, step, float(self.state.epoch or 0.0))
         return (loss, {"scores": scores}) if return_outputs else loss
 
-    def training_step(
-        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
-    ) -> Tensor:
-        """Forward and backward of one micro-batch; under a budget, of all of the step's. Raises NotFiniteError on a
-        loss that is not finite, and BatchTooLargeError where memory runs out.
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+        """Forward and backward of the rows that a loader gave (`inputs`): one micro-batch, or, under a budget, as many
+        as it takes. Raises NotFiniteError on a loss that is not finite, and BatchTooLargeError where memory runs out.
 
         Several processes wait with that for the gradient's norm, which is not finite either and is the same on all of
         them, so that they stop together.
         """
-        if WHOLE not in inputs:
-            with self._micro_batches.fitting(inputs, self.state.global_step + 1):
-                return self._micro_step(model, inputs, num_items_in_batch)
 
         def go(batch: Batch, last: bool) -> Tensor:
-            # Gradients are summed up here, and cross between processes with the last micro-batch.
+            # Gradients are summed up, and cross between processes with the last micro-batch.
             with nullcontext() if last else self.accelerator.no_sync(model=model):
                 return self._micro_step(model, cast("dict[str, Any]", batch), num_items_in_batch)
 
-        losses = self._each_micro_batch(inputs[WHOLE], self.data_collator, go)
+        losses = self._each_micro_batch(inputs, cast("Any", self.data_collator), go)
         return torch.stack(losses).sum()
 
     def _micro_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None) -> Tensor:
@@ -187,8 +183,14 @@ class RewardTrainer(Trainer):
                 raise self._not_finite("loss", self._guilty_rows)
         return loss
 
-    def _each_micro_batch(self, rows: Sequence[SlottedRow], collate: Any, go: Go) -> list[Tensor]:
+    def _each_micro_batch(self, rows: Sequence[SlottedRow], collate: Collate, go: Go) -> list[Tensor]:
         seen, passed = len(self._interval.seen), replace(self._interval.passed)
+
+        def lay_out(part: Sequence[SlottedRow]) -> Batch:
+            began = perf_counter()
+            batch = collate(part)
+            self._interval.passed.waited += perf_counter() - began
+            return batch
 
         def undo() -> None:
             del self._interval.seen[seen:]
@@ -200,8 +202,9 @@ class RewardTrainer(Trainer):
 
         return self._micro_batches.run(
             rows,
-            collate,
+            lay_out,
             go,
+            packed=isinstance(collate, PackCollator),
             step=self.state.global_step + 1,
             undo=undo,
             processes=self.accelerator.num_processes,
@@ -252,11 +255,8 @@ class RewardTrainer(Trainer):
         self.callback_handler.eval_dataloader = dataloader
         try:
             with torch.no_grad():
-                for batch in dataloader:
-                    if self._micro_batches.budget:
-                        self._each_micro_batch(batch[WHOLE], self._eval_collate, evaluate)
-                    else:
-                        evaluate(batch, True)
+                for rows in dataloader:
+                    self._each_micro_batch(rows, self._eval_collate, evaluate)
                     self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             results, passed = self._interval.gathered(gather_object)
         finally:
@@ -285,10 +285,6 @@ class RewardTrainer(Trainer):
             # Every process sees the whole step: cutting it up takes the lengths of all of its rows.
             return Share(micro * processes)
         return Share(micro, self.args.gradient_accumulation_steps, processes, self.accelerator.process_index)
-
-    def _loader(self, rows: Any, schedule: Schedule, collate: Any) -> ScheduledLoader:
-        whole = self._micro_batches.budget is not None
-        return ScheduledLoader(rows, schedule, None if whole else collate, self.args.dataloader_pin_memory)
 
     def _start_interval(self) -> None:
         self._interval = Interval()
