@@ -49,16 +49,17 @@ def head(batch, place: int) -> list[int]:
 
 def record(to: Path, run_dir: Path, stop_after: int | None = None) -> None:
     """Let every trainer of this process write down what it consumes, and ask for a stop after so many steps."""
-    inner = RewardTrainer.training_step
+    inner = RewardTrainer.compute_loss
 
-    def training_step(trainer, model, inputs, num_items_in_batch=None):
-        with to.open("a") as file:
-            file.writelines(json.dumps(entry) + "\n" for entry in consumed(inputs))
-        if stop_after is not None and trainer.state.global_step + 1 == stop_after:
-            (run_dir / "stop").touch()
-        return inner(trainer, model, inputs, num_items_in_batch)
+    def compute_loss(trainer, model, inputs, return_outputs=False, num_items_in_batch=None):
+        if model.training:
+            with to.open("a") as file:
+                file.writelines(json.dumps(entry) + "\n" for entry in consumed(inputs))
+            if stop_after is not None and trainer.state.global_step + 1 == stop_after:
+                (run_dir / "stop").touch()
+        return inner(trainer, model, inputs, return_outputs, num_items_in_batch)
 
-    RewardTrainer.training_step = training_step
+    RewardTrainer.compute_loss = compute_loss
 
 
 if __name__ == "__main__":

@@ -68,6 +68,10 @@ def steps(n, labels=((True, False), (True,), (None, True, False), (False, False)
     return rows
 
 
+def said(by, text):
+    return {"from": by, "value": text}
+
+
 COLUMNS = [
     {"input": p, "chosen": c, "rejected": r} | ({"system": "Be brief."} if i % 2 else {"system": None})
     for i, (p, c, r) in enumerate(texts("What is", 9))
@@ -145,6 +149,17 @@ LAYOUTS = {
     ),
     "conversation-after-text": pairs(
         [{"prompt": p, "chosen": [bot(c)], "rejected": [bot(r)]} for p, c, r in texts("How is", 9)]
+    ),
+    "alpaca": pairs(
+        [{"instruction": p, "input": "", "chosen": c, "rejected": r} for p, c, r in texts("How is", 9)],
+        "bradley_terry.alpaca",
+    ),
+    "sharegpt": pairs(
+        [
+            {"conversations": [said("human", p)], "chosen": said("gpt", c), "rejected": said("gpt", r)}
+            for p, c, r in texts("How is", 9)
+        ],
+        "bradley_terry.sharegpt",
     ),
     "ranked": pairs([{"prompt": p, "ranked_answers": [c, r, "Hm."]} for p, c, r in texts("Which is", 9)]),
     "scored": pairs(
@@ -312,7 +327,7 @@ def train():
     def consume(run, stop_after=None):
         to = run.path / "consumed"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(RewardTrainer, "training_step", RewardTrainer.training_step)
+            patch.setattr(RewardTrainer, "compute_loss", RewardTrainer.compute_loss)
             recording_trainer.record(to, run.path, stop_after)
             assert process.main(run.path, StopRequest(run.path)) == 0, run.events.read_text()
         return Counter(to.read_text().splitlines())
