@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
-_LOG = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 KEPT_BACK = 64 << 20
 """Bytes that wait in memory for a file to become writable; beyond them the oldest lines are given up."""
@@ -47,7 +47,7 @@ class LineFile:
             self._keep_back(error)
             return False
         if self._failing:
-            _LOG.warning("%s can be written again, and has what waited in memory", self._path)
+            LOG.warning("%s can be written again, and has what waited in memory", self._path)
             self._failing = False
         return True
 
@@ -68,7 +68,7 @@ class LineFile:
 
     def _keep_back(self, error: OSError) -> None:
         if not self._failing:
-            _LOG.warning("cannot write %s (%s): training goes on, what it tells waits in memory", self._path, error)
+            LOG.warning("cannot write %s (%s): training goes on, what it tells waits in memory", self._path, error)
             self._failing = True
         while self._bytes > KEPT_BACK:
             self._bytes -= len(self._waiting.popleft())

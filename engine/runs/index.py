@@ -8,7 +8,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-_LOG = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 STATE_FOLDER = "RM_WORKBENCH_STATE"
 """The environment variable that moves the folder in which state is kept."""
 
@@ -23,7 +23,7 @@ def remember(run_dir: Path) -> None:
         temporary.write_bytes(os.fsencode(path))
         temporary.replace(entry)
     except OSError as error:
-        _LOG.warning("the run is not in the index (%s): list it from its own folder", error)
+        LOG.warning("the run is not in the index (%s): list it from its own folder", error)
 
 
 def forget(run_dir: Path) -> None:

@@ -18,16 +18,14 @@ from dataclasses import dataclass
 from itertools import pairwise, repeat
 from math import nan, sqrt
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic_core import from_json
 
-from engine.sample import SampleId
+from engine.sample import SampleId, Split
 
 ROWS_FILE = "rows.jsonl"
 """The file's name in a run's folder."""
-
-Split = Literal["train", "eval"]
 
 
 @dataclass(frozen=True, slots=True)

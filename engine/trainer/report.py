@@ -7,7 +7,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from engine.events.schema import Checkpoint, Eval, Event, Histogram, Metric, PhaseEvent
-from engine.runs.row_history import Split
+from engine.sample import Split
 from engine.trainer.histogram import spread
 from engine.trainer.results import Results
 from engine.trainer.row_log import RowLog

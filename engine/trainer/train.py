@@ -23,8 +23,7 @@ from engine.encode.encoding import EncodedRow
 from engine.objective.choose import Objective
 from engine.preset.schema import ShuffleBy
 from engine.runs.checkpoint import unseal
-from engine.runs.row_history import Split
-from engine.sample import SampleId
+from engine.sample import SampleId, Split
 from engine.trainer.error import EvaluationAbandonedError, NotFiniteError
 from engine.trainer.loader import ScheduledLoader
 from engine.trainer.metrics import by_subset, memory, metrics_of, throughput
