@@ -50,7 +50,7 @@ def prepare(
     on where the preset asks for it; LengthError where the preset says so; Cancelled.
     """
     preset, path = opened.loaded.preset, str(opened.loaded.path)
-    see_why = f"See why row by row: rm-workbench preview {opened.loaded.name}"
+    see_why = f"See why row by row: rm-workbench preview {path}"
     train = _encoded_set(opened, "train", progress, cancelled)
     _refuse_longer(opened, "training", train)
     if not train.ledger.kept:
