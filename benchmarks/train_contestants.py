@@ -8,6 +8,7 @@ import argparse
 import gc
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,20 +133,26 @@ def seconds_of_products(rows: list[dict[str, Any]], folder: Path, options: argpa
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    with profile(activities=[ProfilerActivity.CPU], with_flops=True) as profiled:
-        tokens = train_ours(rows, folder, options).positions // max(1, options.optimizer_steps - 1)
-    one, other = torch.randn(max(tokens, 256), options.hidden), torch.randn(options.hidden, 4 * options.hidden)
+    profiled = profile(activities=[ProfilerActivity.CPU], with_flops=True)
+    tokens = train_ours(rows, folder, options, within=profiled).computed // options.optimizer_steps
+    one, other = torch.randn(tokens, options.hidden), torch.randn(options.hidden, 4 * options.hidden)
     times = 2 + int(1e11 / (2 * one.numel() * other.shape[1]))
-    one @ other
+    # Into memory that is there already, which the products of a training have only after their first steps.
+    product = one @ other
     began = time.process_time()
     for _ in range(times):
-        one @ other
+        torch.mm(one, other, out=product)
     rate = times * 2 * one.numel() * other.shape[1] / (time.process_time() - began)
     return sum(event.flops for event in profiled.key_averages() if event.key in PRODUCTS) / rate
 
 
-def train_ours(rows: list[dict[str, Any]], folder: Path, options: argparse.Namespace) -> Measured:
-    """Through the engine's trainer, as a run would."""
+def train_ours(
+    rows: list[dict[str, Any]],
+    folder: Path,
+    options: argparse.Namespace,
+    within: AbstractContextManager[Any] = nullcontext(),
+) -> Measured:
+    """Through the engine's trainer, as a run would; the training alone `within` something that looks on."""
     quietly(options)
     from transformers import AutoTokenizer
 
@@ -207,7 +214,7 @@ def train_ours(rows: list[dict[str, Any]], folder: Path, options: argparse.Names
         order_seed=None,
         tokenizer=tokenizer,
     )
-    return _measure(trainer, computed, tokens_of(rows[options.batch :]), packing.reason)
+    return _measure(trainer, computed, tokens_of(rows[options.batch :]), packing.reason, within)
 
 
 def train_trl(
@@ -268,7 +275,13 @@ def _without_saving(arguments: Any) -> Any:
     return arguments
 
 
-def _measure(trainer: Any, computed: list[int], tokens: int, said: str = "") -> Measured:
+def _measure(
+    trainer: Any,
+    computed: list[int],
+    tokens: int,
+    said: str = "",
+    within: AbstractContextManager[Any] = nullcontext(),
+) -> Measured:
     import torch
     from transformers import PrinterCallback, TrainerCallback
 
@@ -286,7 +299,8 @@ def _measure(trainer: Any, computed: list[int], tokens: int, said: str = "") -> 
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     cpu, wall = time.process_time(), time.perf_counter()
-    trainer.train()
+    with within:
+        trainer.train()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return Measured(
         cpu,
