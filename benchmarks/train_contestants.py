@@ -150,7 +150,7 @@ def train_ours(
     rows: list[dict[str, Any]],
     folder: Path,
     options: argparse.Namespace,
-    within: AbstractContextManager[Any] = nullcontext(),
+    within: AbstractContextManager[Any] | None = None,
 ) -> Measured:
     """Through the engine's trainer, as a run would; the training alone `within` something that looks on."""
     quietly(options)
@@ -280,7 +280,7 @@ def _measure(
     computed: list[int],
     tokens: int,
     said: str = "",
-    within: AbstractContextManager[Any] = nullcontext(),
+    within: AbstractContextManager[Any] | None = None,
 ) -> Measured:
     import torch
     from transformers import PrinterCallback, TrainerCallback
@@ -299,7 +299,7 @@ def _measure(
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     cpu, wall = time.process_time(), time.perf_counter()
-    with within:
+    with within or nullcontext():
         trainer.train()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return Measured(
