@@ -44,6 +44,11 @@ def main(work: Path) -> None:
         "save_strategy": "no",
         "disable_tqdm": True,
     }
+    set_seed(preset["seed"])
+    auto = AutoModelForSequenceClassification if pairs else AutoModelForTokenClassification
+    tokenizer = AutoTokenizer.from_pretrained(preset["base_model"])
+    model = auto.from_pretrained(preset["base_model"], num_labels=1 if pairs else 2, dtype=torch.float32)
+    model.config.pad_token_id = tokenizer.pad_token_id
     adapter = None
     if "adapter" in preset:
         adapter = LoraConfig(
@@ -52,12 +57,9 @@ def main(work: Path) -> None:
             lora_dropout=0.0,
             target_modules=preset["lora_target_modules"],
             task_type="SEQ_CLS" if pairs else "TOKEN_CLS",
+            # As here: an encoder's pooler trains with the head.
+            modules_to_save=[name for name, _ in model.base_model.named_children() if name == "pooler"] or None,
         )
-    set_seed(preset["seed"])
-    auto = AutoModelForSequenceClassification if pairs else AutoModelForTokenClassification
-    tokenizer = AutoTokenizer.from_pretrained(preset["base_model"])
-    model = auto.from_pretrained(preset["base_model"], num_labels=1 if pairs else 2, dtype=torch.float32)
-    model.config.pad_token_id = tokenizer.pad_token_id
     if pairs:
         from trl import RewardConfig as Config
         from trl import RewardTrainer as Trainer
